@@ -1,0 +1,1 @@
+//! Checks and explains the log at its own pace.

@@ -1,0 +1,1 @@
+//! 1 ACCEPT: HTTP in, events out.

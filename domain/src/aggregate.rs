@@ -1,0 +1,81 @@
+//! What every aggregate of this crate offers to the machinery that runs it.
+
+use std::fmt::Debug;
+
+use cqrs_es::DomainEvent;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::time::Timestamp;
+
+/// A change to the command-side index that an event brings with it.
+///
+/// A claim is a unique `(namespace, key)` that points at a stream. Claims are pure functions of events, so an import
+/// can rebuild them and an audit can check them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClaimChange {
+    /// Take `(namespace, key)` for the event's stream; refused while another append holds it.
+    Set {
+        /// Kind of claim, for example `reservation`.
+        namespace: &'static str,
+        /// Unique within the namespace.
+        key: String,
+    },
+    /// Give `(namespace, key)` back.
+    Release {
+        /// Kind of claim.
+        namespace: &'static str,
+        /// Unique within the namespace.
+        key: String,
+    },
+}
+
+/// A consistency boundary: state folded from one stream, and the rules that extend it.
+pub trait Aggregate:
+    Default + Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
+{
+    /// The stream's `aggregate_type` in the log; permanent.
+    const TYPE: &'static str;
+    /// Raised whenever the state's serialised form changes: older snapshots are then ignored.
+    const SNAPSHOT_SCHEMA: u32;
+    /// What can be asked.
+    type Command: Debug + Clone + Send + Sync + 'static;
+    /// What can have happened.
+    type Event: DomainEvent + 'static;
+    /// Why something was refused.
+    type Error: std::error::Error + Clone + PartialEq + Send + Sync + 'static;
+
+    /// The events that `command` brings about at `now`, or the reason why not. An `Ok` with no events means that the
+    /// command had already taken effect.
+    ///
+    /// # Errors
+    /// The aggregate's own refusals.
+    fn decide(
+        &self,
+        command: &Self::Command,
+        now: Timestamp,
+    ) -> Result<Vec<Self::Event>, Self::Error>;
+
+    /// Applies one event that happened. Total: an event that is in the log is never refused.
+    fn evolve(&mut self, event: &Self::Event);
+
+    /// Events that time alone has made due at `now`. Recorded before any command of the same batch is decided.
+    fn due(&self, _now: Timestamp) -> Vec<Self::Event> {
+        Vec::new()
+    }
+
+    /// When the stream next wants attention without a command: `None` when never.
+    fn wake_at(&self) -> Option<Timestamp> {
+        None
+    }
+
+    /// The changes to the command-side index that `event` of the stream `id` brings.
+    fn claims(_event: &Self::Event) -> Vec<ClaimChange> {
+        Vec::new()
+    }
+
+    /// The key by which the stream's events are partitioned: events of one key keep their order on the bus.
+    /// Called on the state after the append; `id` is the stream's `aggregate_id`.
+    fn routing_key(&self, id: &str) -> String {
+        id.to_owned()
+    }
+}

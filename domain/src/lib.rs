@@ -1,0 +1,21 @@
+//! 2 DECIDE: the rules of ticketing, pure.
+//!
+//! No I/O, no clock, no runtime: every rule is a function of a state, a command and a time.
+//! One folder per aggregate, each with the same files: `mod.rs` (state, `decide`, `evolve`, the cqrs-es
+//! adapter last), `command.rs`, `event.rs`, `error.rs`, `upcast.rs`, `tests.rs`.
+#![warn(missing_docs)]
+#![deny(clippy::float_arithmetic, clippy::wildcard_enum_match_arm)]
+
+pub mod aggregate;
+pub mod concert;
+pub mod customer;
+pub mod ids;
+pub mod payment;
+pub mod point_account;
+pub mod points;
+pub mod seating;
+pub mod show;
+pub mod time;
+pub mod venue;
+
+pub use crate::aggregate::{Aggregate, ClaimChange};

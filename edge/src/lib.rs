@@ -1,0 +1,1 @@
+//! What both HTTP APIs share: problems, tokens, the accept loop, telemetry.

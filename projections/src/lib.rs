@@ -1,0 +1,1 @@
+//! 4 PROJECT: bus in, rows out.

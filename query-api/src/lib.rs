@@ -1,0 +1,1 @@
+//! 6 ANSWER: HTTP reads only.

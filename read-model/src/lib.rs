@@ -1,0 +1,1 @@
+//! 5 STORE: what projections write and queries read.
