@@ -1,1 +1,22 @@
-//! 3 RECORD: one ordered log of events, its executor and its bus; knows no ticketing.
+//! 3 RECORD: one ordered log of events, its executor and its bus. Knows no ticketing: any cqrs-es project can use it.
+#![warn(missing_docs)]
+
+pub mod bus;
+pub mod claims;
+pub mod clock;
+pub mod commands;
+pub mod committer;
+pub mod cqrs_es;
+pub mod executor;
+pub mod log;
+pub mod metrics;
+pub mod snapshot;
+pub mod timers;
+pub mod upcast;
+
+pub use crate::{
+    clock::{Clock, SystemClock},
+    committer::Committer,
+    executor::Executor,
+    log::{EventLog, Position, RecordedEvent, StreamId},
+};

@@ -1,0 +1,79 @@
+//! PORT: the event bus. The log as consumers follow it: in order per key, nothing missing, nothing twice.
+//!
+//! ```text
+//!  log            1a 2b 3a 4c 5b 6a 7c
+//!  partition 0    1a    3a       6a      ── up_to 7: everything up to 7 that belongs here was delivered
+//!  partition 1       2b    4c 5b    7c
+//! ```
+//!
+//! The contract, which `conformance` checks on every adapter:
+//!
+//! - Each partition delivers the log, filtered by routing key, in the log's order; one key is always in one partition.
+//! - `up_to` never falls and covers positions that belong to other partitions too, so a consumer knows how far it has come.
+//! - A subscription begins right after its cursor and delivers each event once; a delivery with no events only moves `up_to`.
+//! - A cursor beyond the log's end, or of a newer epoch, is an error: history diverged.
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+use crate::log::{Position, RecordedEvent};
+
+/// How far a consumer has come in one partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Cursor {
+    /// The partition, from 0.
+    pub partition: u32,
+    /// Epoch of the last event seen.
+    pub epoch: u64,
+    /// Everything up to here was seen.
+    pub position: Position,
+    /// The transport's own place (Kafka's offset); 0 where it has none.
+    pub offset: i64,
+}
+
+/// What a subscription hands over at a time, all of one partition.
+#[derive(Debug, Clone, Default)]
+pub struct Delivery {
+    /// The events, in order.
+    pub events: Vec<RecordedEvent>,
+    /// Where the consumer stands once it has taken them.
+    pub cursor: Cursor,
+}
+
+/// Why the bus failed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// The transport can't be reached; try again.
+    #[error("the bus is unavailable: {0}")]
+    Unavailable(String),
+    /// The consumer has seen what the bus does not have: the log's history was cut.
+    #[error("history diverged: {0}")]
+    Diverged(String),
+    /// What the bus delivered contradicts the contract.
+    #[error("the bus lost or repeated events: {0}")]
+    Corrupt(String),
+}
+
+/// The port. See the module's documentation for the contract.
+#[async_trait]
+pub trait Bus: Send + Sync + fmt::Debug {
+    /// Number of partitions; constant.
+    fn partitions(&self) -> u32;
+
+    /// Follows some partitions from their cursors on.
+    ///
+    /// # Errors
+    /// [`Error`].
+    async fn subscribe(&self, from: Vec<Cursor>) -> Result<Box<dyn Subscription>, Error>;
+}
+
+/// A consumer's place on the bus.
+#[async_trait]
+pub trait Subscription: Send + fmt::Debug {
+    /// Waits for the next delivery of at most `limit` events. Cancel-safe: a delivery is either handed over or not taken.
+    ///
+    /// # Errors
+    /// [`Error`]; after one, subscribe again.
+    async fn next(&mut self, limit: usize) -> Result<Delivery, Error>;
+}

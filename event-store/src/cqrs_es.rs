@@ -1,0 +1,1 @@
+//! STUB. cqrs-es over the log.

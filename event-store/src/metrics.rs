@@ -1,0 +1,1 @@
+//! Metrics of this crate, with unit and help.
