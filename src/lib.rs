@@ -1,0 +1,5 @@
+//! The composition root: joins the crates into one program. No business logic lives here.
+//!
+//! [`app::App`] is the all-in-one server as a value, for `serve`, for the demo and for tests; [`driver`] generates load.
+
+pub mod app;
