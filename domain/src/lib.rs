@@ -15,7 +15,11 @@ pub mod point_account;
 pub mod points;
 pub mod seating;
 pub mod show;
+pub mod stored;
 pub mod time;
 pub mod venue;
 
-pub use crate::aggregate::{Aggregate, ClaimChange};
+pub use crate::{
+    aggregate::{Aggregate, ClaimChange},
+    stored::{DecodeError, DomainEvent},
+};

@@ -3,6 +3,7 @@
 pub mod command;
 pub mod error;
 pub mod event;
+pub mod upcast;
 
 use serde::{Deserialize, Serialize};
 

@@ -4,6 +4,7 @@ pub mod command;
 pub mod error;
 pub mod event;
 pub mod plan;
+pub mod upcast;
 
 use serde::{Deserialize, Serialize};
 
