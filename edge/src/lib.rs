@@ -1,1 +1,4 @@
 //! What both HTTP APIs share: problems, tokens, the accept loop, telemetry.
+
+pub mod auth;
+pub mod problem;
