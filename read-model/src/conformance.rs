@@ -1,0 +1,1 @@
+//! What every adapter of [`crate::ReadModel`] promises, as functions against the port.

@@ -1,0 +1,125 @@
+//! Rows of all tables, by key.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::ids::{ConcertId, CustomerId, PaymentId, ReservationId, ShowId};
+
+use crate::{
+    Error, ProjectionId,
+    seat_map::SeatMap,
+    tables::{Account, Concert, Payment, Reservation, Saga, Show, Transaction},
+};
+
+/// A table of the read model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Table {
+    /// Concerts, by concert.
+    Concerts,
+    /// Shows, by show.
+    Shows,
+    /// Seating plans, by show: written once.
+    SeatPlans,
+    /// Seat statuses, by show.
+    SeatMaps,
+    /// Reservations, by reservation.
+    Reservations,
+    /// Payments, by payment.
+    Payments,
+    /// Accounts, by customer.
+    Accounts,
+    /// Transactions, by position.
+    Transactions,
+    /// Sagas, by payment.
+    Sagas,
+}
+
+impl Table {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Concerts,
+        Self::Shows,
+        Self::SeatPlans,
+        Self::SeatMaps,
+        Self::Reservations,
+        Self::Payments,
+        Self::Accounts,
+        Self::Transactions,
+        Self::Sagas,
+    ];
+
+    /// Its name in the store.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Concerts => "concerts",
+            Self::Shows => "shows",
+            Self::SeatPlans => "seat_plans",
+            Self::SeatMaps => "seat_maps",
+            Self::Reservations => "reservations",
+            Self::Payments => "payments",
+            Self::Accounts => "accounts",
+            Self::Transactions => "transactions",
+            Self::Sagas => "sagas",
+        }
+    }
+
+    /// Who writes it.
+    pub const fn projection(self) -> ProjectionId {
+        match self {
+            Self::Concerts | Self::Shows => ProjectionId::Catalogue,
+            Self::SeatPlans | Self::SeatMaps => ProjectionId::SeatMaps,
+            Self::Reservations => ProjectionId::Reservations,
+            Self::Payments => ProjectionId::Payments,
+            Self::Accounts | Self::Transactions => ProjectionId::Points,
+            Self::Sagas => ProjectionId::Sagas,
+        }
+    }
+}
+
+/// A row as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Document {
+    /// Key: an id, or a position in 20 digits. Keys sort as text.
+    pub key: String,
+    /// The row, as JSON; equal rows are equal text.
+    pub json: String,
+}
+
+/// Rows, by key. A seat map stands for its plan, too.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[expect(missing_docs, reason = "each field is the table of its name")]
+pub struct Rows {
+    pub concerts: BTreeMap<ConcertId, Concert>,
+    pub shows: BTreeMap<ShowId, Show>,
+    pub seat_maps: BTreeMap<ShowId, SeatMap>,
+    pub reservations: BTreeMap<ReservationId, Reservation>,
+    pub payments: BTreeMap<PaymentId, Payment>,
+    pub accounts: BTreeMap<CustomerId, Account>,
+    /// By position.
+    pub transactions: BTreeMap<u64, Transaction>,
+    pub sagas: BTreeMap<PaymentId, Saga>,
+}
+
+/// Keys of rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each field is the table of its name")]
+pub struct Keys {
+    pub concerts: BTreeSet<ConcertId>,
+    pub shows: BTreeSet<ShowId>,
+    pub seat_maps: BTreeSet<ShowId>,
+    pub reservations: BTreeSet<ReservationId>,
+    pub payments: BTreeSet<PaymentId>,
+    pub accounts: BTreeSet<CustomerId>,
+    /// By position.
+    pub transactions: BTreeSet<u64>,
+    pub sagas: BTreeSet<PaymentId>,
+}
+
+impl Rows {
+    /// The rows of one table as they are stored, in key order: what [`crate::Snapshot::page`] shows of them.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] where a row has no JSON form; no row of these types does.
+    pub fn documents(&self, _table: Table) -> Result<Vec<Document>, Error> {
+        todo!()
+    }
+}
