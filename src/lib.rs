@@ -3,3 +3,4 @@
 //! [`app::App`] is the all-in-one server as a value, for `serve`, for the demo and for tests; [`driver`] generates load.
 
 pub mod app;
+pub mod driver;

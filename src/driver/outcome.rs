@@ -1,0 +1,111 @@
+//! How an answer counts.
+
+use serde::Deserialize;
+
+use super::{Failure, Reply};
+
+/// What a call came to. Refusals are the product at work; failures and unknowns are not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// 201: something was won.
+    Created,
+    /// Any other success, 304 included.
+    Done,
+    /// 4xx: refused, with the problem's code.
+    Refused(String),
+    /// 5xx, or not sent: nothing happened. With the problem's code or the transport's word.
+    Failed(String),
+    /// Sent, and no telling what came of it: to be repeated with its key.
+    Unknown,
+}
+
+/// The fields of a problem document that matter here.
+#[derive(Deserialize)]
+struct Problem {
+    code: Option<String>,
+    outcome: Option<String>,
+}
+
+impl Outcome {
+    /// Classifies what came of a call.
+    pub fn of(result: &Result<Reply, Failure>) -> Self {
+        match result {
+            Ok(reply) => Self::of_reply(reply),
+            Err(Failure::NotSent(why)) => Self::Failed(why.clone()),
+            Err(Failure::Unknown(_)) => Self::Unknown,
+        }
+    }
+
+    fn of_reply(reply: &Reply) -> Self {
+        let status = reply.status;
+        if status == hyper::StatusCode::CREATED {
+            return Self::Created;
+        }
+        if status.is_success() || status == hyper::StatusCode::NOT_MODIFIED {
+            return Self::Done;
+        }
+        let problem = serde_json::from_slice::<Problem>(&reply.body).ok();
+        if let Some(problem) = &problem
+            && problem.outcome.as_deref() == Some("unknown")
+        {
+            return Self::Unknown;
+        }
+        let code = problem
+            .and_then(|problem| problem.code)
+            .unwrap_or_else(|| format!("http_{}", status.as_u16()));
+        if status.is_client_error() {
+            Self::Refused(code)
+        } else {
+            Self::Failed(code)
+        }
+    }
+
+    /// The code of a refusal.
+    pub fn refusal(&self) -> Option<&str> {
+        match self {
+            Self::Refused(code) => Some(code),
+            Self::Created | Self::Done | Self::Failed(_) | Self::Unknown => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use hyper::http::{HeaderMap, StatusCode};
+
+    use super::*;
+
+    fn reply(status: StatusCode, body: &'static str) -> Result<Reply, Failure> {
+        Ok(Reply {
+            status,
+            headers: HeaderMap::new(),
+            body: Bytes::from_static(body.as_bytes()),
+        })
+    }
+
+    #[test]
+    fn answers_are_told_apart() {
+        let refused = r#"{"code":"seats_unavailable"}"#;
+        let unknown = r#"{"code":"unavailable","outcome":"unknown"}"#;
+        for (result, expected) in [
+            (reply(StatusCode::CREATED, "{}"), Outcome::Created),
+            (reply(StatusCode::NOT_MODIFIED, ""), Outcome::Done),
+            (
+                reply(StatusCode::CONFLICT, refused),
+                Outcome::Refused("seats_unavailable".into()),
+            ),
+            (
+                reply(StatusCode::SERVICE_UNAVAILABLE, unknown),
+                Outcome::Unknown,
+            ),
+            (
+                reply(StatusCode::INTERNAL_SERVER_ERROR, "oops"),
+                Outcome::Failed("http_500".into()),
+            ),
+            (Err(Failure::Unknown("reset".into())), Outcome::Unknown),
+        ] {
+            assert_eq!(Outcome::of(&result), expected);
+        }
+    }
+}
