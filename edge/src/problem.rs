@@ -41,7 +41,11 @@ impl Problem {
 
     /// 404 `not_found`: no such object, or another's.
     pub fn not_found(what: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", format!("no such {what}"))
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            format!("no such {what}"),
+        )
     }
 
     /// 500 `internal`: logs the whole chain of causes here, once, and tells the client nothing of it.
@@ -185,7 +189,10 @@ mod tests {
             .retry_after(Duration::from_millis(1500));
         let response = problem.into_response();
         assert_eq!(response.status(), StatusCode::CONFLICT);
-        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+        assert_eq!(
+            response.headers()[header::CONTENT_TYPE],
+            "application/problem+json"
+        );
         assert_eq!(response.headers()[header::RETRY_AFTER], "2");
         assert_eq!(
             response.extensions().get::<ProblemCode>(),
@@ -204,7 +211,8 @@ mod tests {
 
     #[test]
     fn an_unauthorized_answer_names_the_scheme() {
-        let response = Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", "no token").into_response();
+        let response =
+            Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", "no token").into_response();
         assert_eq!(response.headers()[header::WWW_AUTHENTICATE], "Bearer");
     }
 }

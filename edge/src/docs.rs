@@ -1,0 +1,58 @@
+//! `/openapi.json` and `/docs`: the description of the API and a page to read it, which loads nothing from elsewhere.
+
+use axum::{
+    Router,
+    http::{HeaderValue, header},
+};
+use tower_http::set_header::SetResponseHeaderLayer;
+use utoipa::openapi::OpenApi;
+use utoipa_swagger_ui::SwaggerUi;
+
+/// The page's own scripts and styles, nothing else.
+const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
+);
+
+/// Serves the description and the page.
+pub fn router(openapi: OpenApi) -> Router {
+    Router::from(SwaggerUi::new("/docs").url("/openapi.json", openapi)).layer(
+        SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{
+        body::{Body, to_bytes},
+        extract::Request,
+    };
+    use tower::ServiceExt;
+    use utoipa::openapi::{Info, Paths};
+
+    use super::*;
+
+    async fn get(path: &str) -> String {
+        let openapi = OpenApi::new(Info::new("Frontrow", "1"), Paths::new());
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = router(openapi).oneshot(request).await.unwrap();
+        assert!(
+            response.status().is_success(),
+            "{path}: {}",
+            response.status()
+        );
+        let bytes = to_bytes(response.into_body(), 10_000_000).await.unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    #[tokio::test]
+    async fn the_page_loads_nothing_from_elsewhere() {
+        assert!(get("/openapi.json").await.contains("\"openapi\":\"3.1.0\""));
+        for path in ["/docs/", "/docs/swagger-initializer.js"] {
+            let page = get(path).await;
+            assert!(!page.contains("src=\"http"), "{path}");
+            assert!(!page.contains("href=\"http"), "{path}");
+            assert!(!page.contains("url: \"http"), "{path}");
+        }
+        assert!(get("/docs/").await.contains("swagger"));
+    }
+}

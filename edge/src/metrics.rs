@@ -1,0 +1,28 @@
+//! Metrics of HTTP.
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+
+/// Histogram, seconds, by `method`, `route` (the template) and `status`: from the request's head to the response's head.
+pub const REQUEST_DURATION: &str = "frontrow_http_request_duration_seconds";
+/// Gauge: requests being answered.
+pub const REQUESTS_IN_FLIGHT: &str = "frontrow_http_requests_in_flight";
+/// Counter, by `reason` (`overloaded`, `deadline`): requests given up.
+pub const REQUESTS_SHED: &str = "frontrow_http_requests_shed_total";
+/// Gauge: open connections.
+pub const CONNECTIONS: &str = "frontrow_http_connections";
+
+/// Tells the recorder units and help. Call once, after it is installed.
+pub fn describe() {
+    describe_histogram!(
+        REQUEST_DURATION,
+        Unit::Seconds,
+        "Time from the head of a request to the head of its response, by route"
+    );
+    describe_gauge!(REQUESTS_IN_FLIGHT, Unit::Count, "Requests being answered");
+    describe_counter!(
+        REQUESTS_SHED,
+        Unit::Count,
+        "Requests refused before any work (overloaded) or given up at their deadline (deadline)"
+    );
+    describe_gauge!(CONNECTIONS, Unit::Count, "Open HTTP connections");
+}

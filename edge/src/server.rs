@@ -1,0 +1,281 @@
+//! The accept loop: HTTP/1.1 with bounds that `axum::serve` does not have.
+
+use std::{io, sync::Arc, time::Duration};
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::metrics::CONNECTIONS;
+
+/// Most connections at once; more wait in the kernel's backlog. About 20 KiB each, so 200 MiB at the bound.
+pub const MAX_CONNECTIONS: usize = 10_000;
+/// Longest wait for a request's head, idle time between two requests of a connection included.
+pub const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest wait, at shutdown, for requests in flight.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// Pause after a failed accept that isn't the peer's fault (no file descriptors left), so that the loop can't spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Bounds of a server.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// See [`MAX_CONNECTIONS`].
+    pub max_connections: usize,
+    /// See [`HEADER_READ_TIMEOUT`].
+    pub header_read_timeout: Duration,
+    /// See [`DRAIN_TIMEOUT`].
+    pub drain_timeout: Duration,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            max_connections: MAX_CONNECTIONS,
+            header_read_timeout: HEADER_READ_TIMEOUT,
+            drain_timeout: DRAIN_TIMEOUT,
+        }
+    }
+}
+
+/// Serves until `shutdown`, then stops accepting, lets requests in flight end, and closes what is left after
+/// `drain_timeout`. Connections run on `tracker`. Endless answers must end by themselves at the same token.
+///
+/// # Errors
+/// None today: failed accepts are logged and the loop goes on.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    config: ServerConfig,
+    tracker: TaskTracker,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    let slots = Arc::new(Semaphore::new(config.max_connections));
+    let graceful = GracefulShutdown::new();
+    let overdue = CancellationToken::new();
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(config.header_read_timeout);
+    while let Some((stream, slot)) = accept(&listener, &slots, &shutdown).await {
+        let service = TowerToHyperService::new(router.clone());
+        let connection = http.serve_connection(TokioIo::new(stream), service);
+        let connection = graceful.watch(connection);
+        let overdue = overdue.clone();
+        tracker.spawn(async move {
+            metrics::gauge!(CONNECTIONS).increment(1);
+            tokio::select! {
+                ended = connection => if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended early");
+                },
+                () = overdue.cancelled() => {}
+            }
+            metrics::gauge!(CONNECTIONS).decrement(1);
+            drop(slot);
+        });
+    }
+    drop(listener);
+    if timeout(config.drain_timeout, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            "requests were still running at the end of the drain time: their connections are closed"
+        );
+        overdue.cancel();
+    }
+    Ok(())
+}
+
+/// The next connection and its slot; `None` at shutdown.
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+    shutdown: &CancellationToken,
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    let slot = shutdown
+        .run_until_cancelled(slots.clone().acquire_owned())
+        .await?;
+    let slot = slot.expect("nobody closes this semaphore");
+    loop {
+        match shutdown.run_until_cancelled(listener.accept()).await? {
+            Ok((stream, _)) => {
+                // Without it, small answers wait for the peer's delayed acknowledgement.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "TCP_NODELAY was refused");
+                }
+                return Some((stream, slot));
+            }
+            Err(error) if is_the_peers(&error) => {}
+            Err(error) => {
+                tracing::error!(%error, "no connection can be accepted");
+                shutdown.run_until_cancelled(sleep(ACCEPT_PAUSE)).await?;
+            }
+        }
+    }
+}
+
+fn is_the_peers(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use axum::routing::get;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        sync::Notify,
+    };
+
+    use super::*;
+
+    struct Running {
+        address: SocketAddr,
+        shutdown: CancellationToken,
+        tracker: TaskTracker,
+        entered: Arc<Notify>,
+        go_on: Arc<Notify>,
+    }
+
+    async fn start(config: ServerConfig) -> Running {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (shutdown, tracker) = (CancellationToken::new(), TaskTracker::new());
+        let (entered, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let gate = (entered.clone(), go_on.clone());
+        let router = Router::new().route("/", get(|| async { "quick" })).route(
+            "/slow",
+            get(|| async move {
+                gate.0.notify_one();
+                gate.1.notified().await;
+                "slow"
+            }),
+        );
+        let running = Running {
+            address: listener.local_addr().unwrap(),
+            shutdown: shutdown.clone(),
+            tracker: tracker.clone(),
+            entered,
+            go_on,
+        };
+        running
+            .tracker
+            .spawn(serve(listener, router, config, tracker, shutdown));
+        running.tracker.close();
+        running
+    }
+
+    async fn request(address: SocketAddr, text: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(text.as_bytes()).await.unwrap();
+        stream
+    }
+
+    async fn rest(mut stream: TcpStream) -> String {
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        text
+    }
+
+    #[tokio::test]
+    async fn shutdown_finishes_requests_in_flight_and_closes_idle_connections() {
+        let running = start(ServerConfig::default()).await;
+        let mut idle = request(running.address, "GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        let mut first = [0; 15];
+        idle.read_exact(&mut first).await.unwrap();
+        let busy = request(running.address, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        running.entered.notified().await;
+        running.shutdown.cancel();
+        assert!(
+            rest(idle).await.ends_with("quick"),
+            "an idle connection ends at once"
+        );
+        running.go_on.notify_one();
+        assert!(
+            rest(busy).await.ends_with("slow"),
+            "a running request is answered"
+        );
+        timeout(Duration::from_secs(5), running.tracker.wait())
+            .await
+            .unwrap();
+        assert!(TcpStream::connect(running.address).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn the_drain_is_bounded() {
+        let config = ServerConfig {
+            drain_timeout: Duration::from_millis(50),
+            ..ServerConfig::default()
+        };
+        let running = start(config).await;
+        let stuck = request(running.address, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        running.entered.notified().await;
+        running.shutdown.cancel();
+        timeout(Duration::from_secs(5), running.tracker.wait())
+            .await
+            .unwrap();
+        assert_eq!(rest(stuck).await, "");
+    }
+
+    #[tokio::test]
+    async fn a_head_that_does_not_come_closes_the_connection() {
+        let config = ServerConfig {
+            header_read_timeout: Duration::from_millis(50),
+            ..ServerConfig::default()
+        };
+        let running = start(config).await;
+        let silent = request(running.address, "GET / HTTP/1.1\r\nHo").await;
+        let answer = timeout(Duration::from_secs(5), rest(silent)).await.unwrap();
+        assert!(!answer.contains("200 OK"), "{answer}");
+        running.shutdown.cancel();
+    }
+
+    #[tokio::test]
+    async fn connections_beyond_the_bound_wait() {
+        let config = ServerConfig {
+            max_connections: 1,
+            ..ServerConfig::default()
+        };
+        let running = start(config).await;
+        let first = request(
+            running.address,
+            "GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        )
+        .await;
+        running.entered.notified().await;
+        let second = request(
+            running.address,
+            "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        )
+        .await;
+        let second = timeout(Duration::from_millis(50), rest(second));
+        assert!(
+            second.await.is_err(),
+            "it is not served while the first one lives"
+        );
+        running.go_on.notify_one();
+        assert!(rest(first).await.ends_with("slow"));
+        let third = request(
+            running.address,
+            "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        )
+        .await;
+        assert!(rest(third).await.ends_with("quick"));
+        running.shutdown.cancel();
+    }
+}
