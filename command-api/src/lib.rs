@@ -1,1 +1,21 @@
 //! 1 ACCEPT: HTTP in, events out.
+//!
+//! A route checks who asks, turns the body into a command of the domain and hands it to the command's executor; the answer is built
+//! from the events alone, so that a repeat of the request can be answered from the log. Process managers finish what a request began
+//! and what time alone makes due.
+
+pub mod codes;
+pub mod commands;
+pub mod deciding;
+pub mod error;
+pub mod failpoints;
+pub mod metrics;
+pub mod process_managers;
+pub mod reservations;
+pub mod routes;
+pub mod state;
+
+pub use crate::{
+    routes::{openapi, router},
+    state::{AppState, Deps, Executors, Settings},
+};

@@ -1,0 +1,229 @@
+//! Refusals as problems: the sole, exhaustive match of every error of the domain, the executor and the log to its answer.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use domain::{concert, customer, payment, point_account, show, venue};
+use edge::problem::Problem;
+use event_store::{Position, executor, log};
+
+use crate::codes::{self, Code};
+
+/// When to try again after a queue was full or others kept winning: both last milliseconds.
+const RETRY_SOON: Duration = Duration::from_secs(1);
+/// When to try again while the log can't be reached.
+const RETRY_LATER: Duration = Duration::from_secs(2);
+
+/// A problem under one of the API's codes.
+pub fn problem(code: Code, detail: impl Into<String>) -> Problem {
+    Problem::new(code.status, code.name, detail)
+}
+
+/// An aggregate's refusal as an answer.
+pub trait Refusal: std::error::Error {
+    /// The problem; `now` is what waiting times are counted from.
+    fn problem(&self, now: DateTime<Utc>) -> Problem;
+}
+
+/// An executor's error as an answer.
+pub fn refused<X: Refusal + 'static>(error: &executor::Error<X>, now: DateTime<Utc>) -> Problem {
+    match error {
+        executor::Error::Refused { error, position } => at(error.problem(now), *position),
+        executor::Error::ClaimTaken { namespace, .. } => match namespace.as_str() {
+            "email" => problem(
+                codes::EMAIL_TAKEN,
+                "the e-mail address has an account already",
+            ),
+            "live_payment" => problem(
+                codes::PAYMENT_IN_PROGRESS,
+                "another payment of the reservation runs",
+            ),
+            _ => problem(codes::CONFLICT, "another request took it first"),
+        },
+        executor::Error::KeyReused => problem(codes::IDEMPOTENCY_KEY_REUSED, error.to_string()),
+        executor::Error::KeyExpired => problem(codes::IDEMPOTENCY_KEY_EXPIRED, error.to_string()),
+        executor::Error::Overloaded => {
+            nothing_done(codes::OVERLOADED, &error.to_string(), RETRY_SOON)
+        }
+        executor::Error::Busy => nothing_done(codes::BUSY, &error.to_string(), RETRY_SOON),
+        executor::Error::Unknown(_) => outcome_unknown(error),
+        executor::Error::Unavailable(_) => unavailable(error),
+        executor::Error::Broken(_) => Problem::internal(error),
+    }
+}
+
+/// The log's own error as an answer.
+pub fn log_failed(error: &log::Error) -> Problem {
+    match error {
+        log::Error::Unknown(_) => outcome_unknown(error),
+        log::Error::Unavailable(_) => unavailable(error),
+        log::Error::Invalid(_) | log::Error::Corrupt(_) | log::Error::Refused(_) => {
+            Problem::internal(error)
+        }
+    }
+}
+
+/// A payment that was recorded as failed: what it was refused for, and whether points came back.
+pub fn payment_failed(code: &str, refunded: bool, position: Position) -> Problem {
+    let known = Code::named(code).unwrap_or(codes::PAYMENT_FAILED);
+    let detail = if refunded {
+        format!("the payment was refused ({code}); the points are back")
+    } else {
+        format!("the payment was refused ({code}); nothing was debited")
+    };
+    at(problem(known, detail).with("refunded", refunded), position)
+}
+
+/// Says where the stream stood that refused.
+pub fn at(problem: Problem, position: Position) -> Problem {
+    problem.with("position", position)
+}
+
+fn nothing_done(code: Code, detail: &str, after: Duration) -> Problem {
+    problem(code, detail)
+        .with("outcome", "nothing_done")
+        .retry_after(after)
+}
+
+fn unavailable(error: &dyn std::error::Error) -> Problem {
+    tracing::warn!(%error, "the log is unavailable");
+    nothing_done(codes::UNAVAILABLE, "the log can't be reached", RETRY_LATER)
+}
+
+fn outcome_unknown(error: &dyn std::error::Error) -> Problem {
+    tracing::warn!(%error, "the outcome of a command is unknown");
+    problem(
+        codes::OUTCOME_UNKNOWN,
+        "the command may or may not have been recorded: repeat it with the same Idempotency-Key",
+    )
+    .outcome_unknown()
+    .retry_after(RETRY_SOON)
+}
+
+impl Refusal for show::Error {
+    fn problem(&self, now: DateTime<Utc>) -> Problem {
+        let say = |code| problem(code, self.to_string());
+        match self {
+            Self::NotFound | Self::ReservationNotFound => say(codes::NOT_FOUND),
+            Self::AlreadyScheduled => say(codes::ALREADY_SCHEDULED),
+            Self::Invalid { at, .. } => say(codes::INVALID_FIELD).with("at", at),
+            Self::PricesMismatch { missing, unknown } => say(codes::PRICES_MISMATCH)
+                .with("missing", missing)
+                .with("unknown", unknown),
+            Self::UnknownSeats { seats } => say(codes::UNKNOWN_SEATS).with("seats", seats),
+            Self::UnknownCategory { category } => {
+                say(codes::UNKNOWN_CATEGORY).with("category", category)
+            }
+            Self::SeatsUnavailable {
+                seats,
+                alternatives,
+            } => say(codes::SEATS_UNAVAILABLE)
+                .with("seats", seats)
+                .with("alternatives", alternatives),
+            Self::StandingUnavailable {
+                category,
+                asked,
+                remaining,
+            } => say(codes::STANDING_UNAVAILABLE)
+                .with("category", category)
+                .with("required", asked)
+                .with("remaining", remaining),
+            Self::PurchaseLimitExceeded {
+                limit,
+                owned,
+                asked,
+            } => say(codes::PURCHASE_LIMIT_EXCEEDED)
+                .with("limit", limit)
+                .with("owned", owned)
+                .with("required", asked),
+            Self::StrandedSeat {
+                seats,
+                alternatives,
+            } => say(codes::STRANDED_SEAT)
+                .with("seats", seats)
+                .with("alternatives", alternatives),
+            Self::NotOnSaleYet { on_sale_at } => say(codes::NOT_ON_SALE_YET)
+                .with("on_sale_at", on_sale_at)
+                .retry_after((*on_sale_at - now).to_std().unwrap_or_default()),
+            Self::OffSale { off_sale_at } => say(codes::OFF_SALE).with("off_sale_at", off_sale_at),
+            Self::ShowCancelled => say(codes::SHOW_CANCELLED),
+            Self::HoldExpired { expired_at } => {
+                say(codes::HOLD_EXPIRED).with("expired_at", expired_at)
+            }
+            Self::AlreadyExtended => say(codes::ALREADY_EXTENDED),
+            Self::AlreadyConfirmed => say(codes::ALREADY_CONFIRMED),
+            Self::ReservationCancelled => say(codes::RESERVATION_CANCELLED),
+            Self::PaymentAbandoned { .. } => say(codes::PAYMENT_ABANDONED),
+            Self::AmountMismatch { expected, .. } => {
+                say(codes::AMOUNT_MISMATCH).with("required", expected)
+            }
+            Self::NotConfirmed => say(codes::NOT_CONFIRMED),
+            Self::NotBlocked { seats } => say(codes::NOT_BLOCKED).with("seats", seats),
+        }
+    }
+}
+
+impl Refusal for payment::Error {
+    fn problem(&self, _now: DateTime<Utc>) -> Problem {
+        let say = |code| problem(code, self.to_string());
+        match self {
+            Self::NotFound => say(codes::NOT_FOUND),
+            Self::AlreadyRequested => say(codes::ALREADY_REQUESTED),
+            Self::AlreadyCompleted => say(codes::ALREADY_PAID),
+            Self::AlreadyFailed { .. } => say(codes::PAYMENT_FAILED),
+            Self::AlreadyRefunded => say(codes::ALREADY_REFUNDED),
+            Self::NotRefundable { status } => {
+                say(codes::NOT_REFUNDABLE).with("payment_status", status)
+            }
+            Self::Invalid { at, .. } => say(codes::INVALID_FIELD).with("at", at),
+        }
+    }
+}
+
+impl Refusal for point_account::Error {
+    fn problem(&self, _now: DateTime<Utc>) -> Problem {
+        let say = |code| problem(code, self.to_string());
+        match self {
+            Self::InsufficientPoints { balance, required } => say(codes::INSUFFICIENT_POINTS)
+                .with("balance", balance)
+                .with("required", required),
+            Self::DebitBarred => say(codes::DEBIT_BARRED),
+            Self::BalanceOverflow => say(codes::BALANCE_OVERFLOW),
+            Self::Invalid { at, .. } => say(codes::INVALID_FIELD).with("at", at),
+        }
+    }
+}
+
+impl Refusal for venue::Error {
+    fn problem(&self, _now: DateTime<Utc>) -> Problem {
+        match self {
+            Self::Invalid { at, code, .. } => {
+                let code = Code::named(code).unwrap_or(codes::INVALID_FIELD);
+                problem(code, self.to_string()).with("at", at)
+            }
+            Self::AlreadyRegistered => problem(codes::ALREADY_REGISTERED, self.to_string()),
+        }
+    }
+}
+
+impl Refusal for concert::Error {
+    fn problem(&self, _now: DateTime<Utc>) -> Problem {
+        let say = |code| problem(code, self.to_string());
+        match self {
+            Self::NotFound => say(codes::NOT_FOUND),
+            Self::AlreadyAnnounced => say(codes::ALREADY_ANNOUNCED),
+            Self::Invalid { at, .. } => say(codes::INVALID_FIELD).with("at", at),
+        }
+    }
+}
+
+impl Refusal for customer::Error {
+    fn problem(&self, _now: DateTime<Utc>) -> Problem {
+        let say = |code| problem(code, self.to_string());
+        match self {
+            Self::NotFound => say(codes::NOT_FOUND),
+            Self::AlreadyRegistered => say(codes::ALREADY_REGISTERED),
+            Self::Erased => say(codes::CUSTOMER_ERASED),
+        }
+    }
+}

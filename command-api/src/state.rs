@@ -1,0 +1,133 @@
+//! What handlers and process managers work with.
+
+use std::{ops::Deref, sync::Arc, time::Duration};
+
+use axum::extract::FromRef;
+use domain::{
+    concert::Concert, customer::Customer, payment::Payment, point_account::PointAccount,
+    show::Show, venue::Venue,
+};
+use edge::auth::Verifier;
+use event_store::{Clock, Committer, EventLog, Executor, executor::Config};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    commands::Fingerprints, deciding::Deciding, failpoints::Failpoints, reservations::Reservations,
+};
+
+/// One executor for each kind of aggregate. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Executors {
+    /// Venues.
+    pub venues: Executor<Deciding<Venue>>,
+    /// Concerts.
+    pub concerts: Executor<Deciding<Concert>>,
+    /// Shows.
+    pub shows: Executor<Deciding<Show>>,
+    /// Payments.
+    pub payments: Executor<Deciding<Payment>>,
+    /// Point accounts.
+    pub accounts: Executor<Deciding<PointAccount>>,
+    /// Customers.
+    pub customers: Executor<Deciding<Customer>>,
+}
+
+impl Executors {
+    /// Executors over one log and one committer; their mailboxes run on `tasks` until `shutdown`.
+    pub fn new(
+        log: &Arc<dyn EventLog>,
+        committer: &Committer,
+        clock: &Arc<dyn Clock>,
+        config: &Config,
+        tasks: &TaskTracker,
+        shutdown: &CancellationToken,
+    ) -> Self {
+        macro_rules! executor {
+            () => {
+                Executor::new(
+                    log.clone(),
+                    committer.clone(),
+                    clock.clone(),
+                    config.clone(),
+                    tasks.clone(),
+                    shutdown.clone(),
+                )
+            };
+        }
+        Self {
+            venues: executor!(),
+            concerts: executor!(),
+            shows: executor!(),
+            payments: executor!(),
+            accounts: executor!(),
+            customers: executor!(),
+        }
+    }
+}
+
+/// Bounds and rhythms.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How long a request may take before it is answered with what is known.
+    pub deadline: Duration,
+    /// How long a payment belongs to its request before the process manager takes it.
+    pub resume_after: Duration,
+    /// How often the process managers look for due timers where nothing wakes them. Tests that move a clock by hand set it low.
+    pub poll: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            deadline: Duration::from_secs(5),
+            resume_after: Duration::from_secs(10),
+            poll: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Everything that the command API and the process managers are given.
+#[derive(Debug)]
+pub struct Deps {
+    /// The log: claims, known commands, timers.
+    pub log: Arc<dyn EventLog>,
+    /// The one source of time.
+    pub clock: Arc<dyn Clock>,
+    /// Where commands go.
+    pub executors: Executors,
+    /// Digests requests.
+    pub fingerprints: Arc<dyn Fingerprints>,
+    /// Checks tokens.
+    pub verifier: Arc<Verifier>,
+    /// Which show a reservation belongs to.
+    pub reservations: Reservations,
+    /// Where tests make the process stop.
+    pub failpoints: Failpoints,
+    /// Bounds and rhythms.
+    pub settings: Settings,
+}
+
+/// The state of the router: shared, cheap to clone.
+#[derive(Debug, Clone)]
+pub struct AppState(Arc<Deps>);
+
+impl AppState {
+    /// Over `deps`.
+    pub fn new(deps: Deps) -> Self {
+        Self(Arc::new(deps))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Deps;
+
+    fn deref(&self) -> &Deps {
+        &self.0
+    }
+}
+
+impl FromRef<AppState> for Arc<Verifier> {
+    fn from_ref(state: &AppState) -> Self {
+        state.verifier.clone()
+    }
+}
