@@ -36,3 +36,8 @@ pub struct KnownCommand {
     /// Where its last event stands.
     pub last: Position,
 }
+
+/// The id of a command's event: `ordinal` counts its events from 0.
+pub fn event_id(command_id: Uuid, ordinal: usize) -> Uuid {
+    Uuid::new_v5(&command_id, ordinal.to_string().as_bytes())
+}
