@@ -1,1 +1,54 @@
-//! What every adapter of [`crate::ReadModel`] promises, as functions against the port.
+//! What every adapter of [`ReadModel`] promises, as functions against the port.
+//!
+//! Each takes a store of its own, empty, and answers with what it found wrong. A behaviour that is not here is not
+//! promised.
+
+mod pages;
+mod sample;
+mod writes;
+
+pub use self::{
+    pages::{lists_are_walked_in_order, shows_are_filtered_and_sorted_by_start},
+    writes::{
+        checkpoints_compare_and_set, reads_carry_their_projections_position,
+        refused_writes_leave_nothing, rows_come_back_as_written, snapshots_stand_still,
+    },
+};
+use crate::{Error, ReadModel};
+
+/// Runs all of them on stores made by `fresh`; the first fault, with the name of the function that found it.
+///
+/// # Errors
+/// What was found wrong.
+pub async fn all<F, M>(fresh: F) -> Result<(), String>
+where
+    F: AsyncFn() -> M,
+    M: AsRef<dyn ReadModel>,
+{
+    macro_rules! run {
+        ($($function:ident),* $(,)?) => {$(
+            let model = fresh().await;
+            $function(model.as_ref()).await.map_err(|fault| format!("{}: {fault}", stringify!($function)))?;
+        )*};
+    }
+    run!(
+        rows_come_back_as_written,
+        checkpoints_compare_and_set,
+        refused_writes_leave_nothing,
+        reads_carry_their_projections_position,
+        snapshots_stand_still,
+        lists_are_walked_in_order,
+        shows_are_filtered_and_sorted_by_start,
+    );
+    Ok(())
+}
+
+/// A call that the contract does not let fail.
+fn works<T>(result: Result<T, Error>) -> Result<T, String> {
+    result.map_err(|error| format!("failed: {error}"))
+}
+
+/// What must hold.
+fn holds(claim: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> {
+    if claim { Ok(()) } else { Err(otherwise()) }
+}

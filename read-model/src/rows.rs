@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::ids::{ConcertId, CustomerId, PaymentId, ReservationId, ShowId};
+use serde::Serialize;
 
 use crate::{
     Error, ProjectionId,
@@ -119,7 +120,63 @@ impl Rows {
     ///
     /// # Errors
     /// [`Error::Corrupt`] where a row has no JSON form; no row of these types does.
-    pub fn documents(&self, _table: Table) -> Result<Vec<Document>, Error> {
-        todo!()
+    pub fn documents(&self, table: Table) -> Result<Vec<Document>, Error> {
+        match table {
+            Table::Concerts => documents(&self.concerts),
+            Table::Shows => documents(&self.shows),
+            Table::SeatPlans => self.seat_maps.iter().map(plan_document).collect(),
+            Table::SeatMaps => self.seat_maps.iter().map(statuses_document).collect(),
+            Table::Reservations => documents(&self.reservations),
+            Table::Payments => documents(&self.payments),
+            Table::Accounts => documents(&self.accounts),
+            Table::Transactions => self
+                .transactions
+                .iter()
+                .map(|(position, row)| document(position_key(*position), row))
+                .collect(),
+            Table::Sagas => documents(&self.sagas),
+        }
     }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.concerts.is_empty()
+            && self.shows.is_empty()
+            && self.seat_maps.is_empty()
+            && self.reservations.is_empty()
+            && self.payments.is_empty()
+            && self.accounts.is_empty()
+            && self.transactions.is_empty()
+            && self.sagas.is_empty()
+    }
+}
+
+/// A position as a key: 20 digits, so that keys sort as text like the numbers they are.
+pub(crate) fn position_key(position: u64) -> String {
+    format!("{position:020}")
+}
+
+fn documents<K: ToString, R: Serialize>(rows: &BTreeMap<K, R>) -> Result<Vec<Document>, Error> {
+    rows.iter()
+        .map(|(key, row)| document(key.to_string(), row))
+        .collect()
+}
+
+fn document<R: Serialize>(key: String, row: &R) -> Result<Document, Error> {
+    let json = serde_json::to_string(row).map_err(|e| Error::Corrupt(e.to_string()))?;
+    Ok(Document { key, json })
+}
+
+fn plan_document((show, map): (&ShowId, &SeatMap)) -> Result<Document, Error> {
+    Ok(Document {
+        key: show.to_string(),
+        json: map.plan_json()?,
+    })
+}
+
+fn statuses_document((show, map): (&ShowId, &SeatMap)) -> Result<Document, Error> {
+    Ok(Document {
+        key: show.to_string(),
+        json: map.statuses_json()?,
+    })
 }

@@ -4,15 +4,18 @@
 //! Statuses are one letter a seat: `a` available, `h` held, `s` sold, `b` blocked.
 
 mod plan;
+mod stored;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use domain::{
     ids::ShowId,
-    points::Points,
-    show::{Event, event::Places},
+    show::{
+        Event,
+        event::{HeldStanding, Places},
+    },
 };
 use serde::{Deserialize, Serialize};
 
@@ -106,7 +109,6 @@ struct Taken {
 pub struct SeatMap {
     show_id: ShowId,
     plan: Arc<Plan>,
-    prices: Arc<BTreeMap<String, Points>>,
     statuses: Vec<u8>,
     standing: Vec<Taken>,
     position: u64,
@@ -119,7 +121,6 @@ impl SeatMap {
         Self {
             show_id,
             plan: Arc::default(),
-            prices: Arc::default(),
             statuses: Vec::new(),
             standing: Vec::new(),
             position: 0,
@@ -174,19 +175,179 @@ impl SeatMap {
 
     /// How the places stand, counted.
     pub fn counts(&self) -> Counts {
-        todo!()
+        let mut counts = Counts::default();
+        let seats = self.plan.categories().iter().map(|c| (&c.name, c.price, 0));
+        let standing = self
+            .standing()
+            .map(|s| (&s.area.category, s.area.price, s.available));
+        counts.categories = seats
+            .chain(standing)
+            .map(|(name, price, available)| CategoryCount {
+                name: name.to_string(),
+                price,
+                available,
+            })
+            .collect();
+        for (index, letter) in self.statuses.iter().enumerate() {
+            match SeatStatus::from_letter(*letter) {
+                Some(SeatStatus::Available) => {
+                    counts.available += 1;
+                    if let Some(category) = counts.categories.get_mut(self.plan.category_of(index))
+                    {
+                        category.available += 1;
+                    }
+                }
+                Some(SeatStatus::Held) => counts.held += 1,
+                Some(SeatStatus::Sold) => counts.sold += 1,
+                Some(SeatStatus::Blocked) | None => counts.blocked += 1,
+            }
+        }
+        for (index, taken) in self.standing.iter().enumerate() {
+            counts.available += self.free_standing(index);
+            counts.held += taken.held;
+            counts.sold += taken.sold;
+        }
+        counts.capacity = counts.available + counts.held + counts.sold + counts.blocked;
+        counts
     }
 
     /// Applies one event of the show's stream; an event that the map has seen is passed over. Answers with what changed;
     /// `None` where nothing did.
-    pub fn apply(&mut self, _event: &Event, _position: u64) -> Option<Delta> {
-        todo!()
+    pub fn apply(&mut self, event: &Event, position: u64) -> Option<Delta> {
+        if position <= self.position {
+            return None;
+        }
+        let mut delta = Delta {
+            position,
+            ..Delta::default()
+        };
+        match event {
+            Event::ShowScheduled { .. }
+            | Event::SeatsListed { .. }
+            | Event::StandingListed { .. } => {
+                self.list(event);
+                self.plan_position = position;
+                delta.plan_changed = true;
+            }
+            Event::SeatsHeld {
+                seats, standing, ..
+            } => {
+                let seats = seats.iter().map(|seat| seat.seat_guid.as_str());
+                self.set_seats(seats, SeatStatus::Held, &mut delta);
+                self.hold_standing(standing.as_ref(), &mut delta);
+            }
+            Event::HoldReleased { places, .. } | Event::HoldExpired { places, .. } => {
+                self.set_places(places, SeatStatus::Available, &mut delta);
+                self.take(places, &mut delta, |taken, n| {
+                    taken.held = taken.held.saturating_sub(n)
+                });
+            }
+            Event::ReservationConfirmed {
+                places, retaken, ..
+            } => {
+                let from_hold = !retaken;
+                self.set_places(places, SeatStatus::Sold, &mut delta);
+                self.take(places, &mut delta, |taken, n| {
+                    taken.sold += n;
+                    if from_hold {
+                        taken.held = taken.held.saturating_sub(n);
+                    }
+                });
+            }
+            Event::ReservationCancelled { places, .. } => {
+                self.set_places(places, SeatStatus::Available, &mut delta);
+                self.take(places, &mut delta, |taken, n| {
+                    taken.sold = taken.sold.saturating_sub(n)
+                });
+            }
+            Event::SeatsBlocked { seats, .. } => {
+                self.set_seats(
+                    seats.iter().map(String::as_str),
+                    SeatStatus::Blocked,
+                    &mut delta,
+                );
+            }
+            Event::SeatsUnblocked { seats, .. } => {
+                self.set_seats(
+                    seats.iter().map(String::as_str),
+                    SeatStatus::Available,
+                    &mut delta,
+                );
+            }
+            Event::HoldExtended { .. }
+            | Event::PaymentAbandoned { .. }
+            | Event::ShowCancelled { .. } => {}
+        }
+        let changed = delta.plan_changed || !delta.seats.is_empty() || !delta.standing.is_empty();
+        if changed {
+            self.position = position;
+        }
+        changed.then_some(delta)
+    }
+
+    /// The events that build the plan: all come before the first hold.
+    fn list(&mut self, event: &Event) {
+        let plan = Arc::make_mut(&mut self.plan);
+        if let Event::ShowScheduled {
+            categories, prices, ..
+        } = event
+        {
+            plan.set_categories(categories, prices);
+        } else if let Event::SeatsListed { zone, .. } = event {
+            let added = plan.add_zone(zone);
+            let free = SeatStatus::Available.letter();
+            self.statuses.resize(self.statuses.len() + added, free);
+        } else if let Event::StandingListed { area, .. } = event {
+            plan.add_area(area);
+            self.standing.push(Taken::default());
+        }
+    }
+
+    fn set_places(&mut self, places: &Places, status: SeatStatus, delta: &mut Delta) {
+        self.set_seats(places.seats.iter().map(String::as_str), status, delta);
+    }
+
+    /// A seat that is not in the plan is passed over, as `evolve` does: the log is not refused here.
+    fn set_seats<'a>(
+        &mut self,
+        guids: impl Iterator<Item = &'a str>,
+        status: SeatStatus,
+        delta: &mut Delta,
+    ) {
+        for index in guids.filter_map(|guid| self.plan.find(guid)) {
+            self.statuses[index] = status.letter();
+            let place = u32::try_from(index).expect("a plan has at most 50,000 seats");
+            delta.seats.push((place, status));
+        }
+    }
+
+    fn hold_standing(&mut self, held: Option<&HeldStanding>, delta: &mut Delta) {
+        if let Some(held) = held {
+            self.take_area(&held.category, delta, |taken| taken.held += held.quantity);
+        }
+    }
+
+    fn take(&mut self, places: &Places, delta: &mut Delta, change: impl FnOnce(&mut Taken, u32)) {
+        if let Some(standing) = &places.standing {
+            self.take_area(&standing.category, delta, |taken| {
+                change(taken, standing.quantity)
+            });
+        }
+    }
+
+    fn take_area(&mut self, category: &str, delta: &mut Delta, change: impl FnOnce(&mut Taken)) {
+        let areas = self.plan.standing();
+        if let Some(index) = areas.iter().position(|area| *area.category == *category) {
+            change(&mut self.standing[index]);
+            let place = u32::try_from(index).expect("a venue has few standing areas");
+            delta.standing.push((place, self.free_standing(index)));
+        }
     }
 
     fn free_standing(&self, index: usize) -> u32 {
         let taken = self.standing[index];
-        self.plan.standing()[index]
-            .capacity
+        let area = &self.plan.standing()[index];
+        area.capacity
             .saturating_sub(taken.held)
             .saturating_sub(taken.sold)
     }

@@ -1,5 +1,7 @@
 //! A show's seating plan, as its seat map needs it: written once, shared by every copy of the map.
 
+use std::collections::BTreeMap;
+
 use domain::{
     points::Points,
     seating::{StandingArea, ZonePart},
@@ -88,6 +90,7 @@ pub struct PlanSeat<'a> {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Stored")]
 pub struct Plan {
+    prices: BTreeMap<Box<str>, Points>,
     categories: Vec<Category>,
     zones: Vec<Zone>,
     rows: Vec<Row>,
@@ -101,6 +104,7 @@ pub struct Plan {
 /// [`Plan`] without what follows from the rest.
 #[derive(Deserialize)]
 struct Stored {
+    prices: BTreeMap<Box<str>, Points>,
     categories: Vec<Category>,
     zones: Vec<Zone>,
     rows: Vec<Row>,
@@ -111,6 +115,7 @@ struct Stored {
 impl From<Stored> for Plan {
     fn from(stored: Stored) -> Self {
         let mut plan = Self {
+            prices: stored.prices,
             categories: stored.categories,
             zones: stored.zones,
             rows: stored.rows,
@@ -175,17 +180,32 @@ impl Plan {
         usize::from(self.seats[index].3)
     }
 
-    pub(super) fn set_categories(&mut self, categories: Vec<Category>) {
-        self.categories = categories;
+    /// Prices by category; a category without one costs nothing.
+    pub(super) fn set_categories(&mut self, names: &[String], prices: &BTreeMap<String, Points>) {
+        self.prices = prices
+            .iter()
+            .map(|(name, price)| (name.as_str().into(), *price))
+            .collect();
+        self.categories = names
+            .iter()
+            .map(|name| Category {
+                name: name.as_str().into(),
+                price: self.price(name),
+            })
+            .collect();
     }
 
-    pub(super) fn add_area(&mut self, area: &StandingArea, price: Points) {
+    pub(super) fn add_area(&mut self, area: &StandingArea) {
         self.standing.push(Area {
             name: area.name.as_str().into(),
             category: area.category.as_str().into(),
-            price,
+            price: self.price(&area.category),
             capacity: area.capacity,
         });
+    }
+
+    fn price(&self, category: &str) -> Points {
+        self.prices.get(category).copied().unwrap_or_default()
     }
 
     /// Appends a part of a zone; answers with the number of seats in it.

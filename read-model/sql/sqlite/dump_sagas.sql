@@ -1,0 +1,2 @@
+-- ?1: key behind which to begin; ?2: most rows.
+SELECT payment_id AS key, document FROM sagas WHERE payment_id > ?1 ORDER BY payment_id LIMIT ?2

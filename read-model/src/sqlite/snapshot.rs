@@ -1,0 +1,53 @@
+//! All rows of one instant, over a connection of its own: an auditor never takes one from the queries.
+
+use async_trait::async_trait;
+use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
+
+use super::{failed, read, statements};
+use crate::{Checkpoint, Document, Error, Snapshot, Table};
+
+/// A read transaction, which ends with its connection.
+#[derive(Debug)]
+pub(super) struct SqliteSnapshot {
+    connection: SqliteConnection,
+    checkpoints: Vec<Checkpoint>,
+}
+
+impl SqliteSnapshot {
+    pub(super) async fn open(options: &SqliteConnectOptions) -> Result<Self, Error> {
+        let mut connection = options.connect().await.map_err(failed)?;
+        sqlx::query(statements::BEGIN_SNAPSHOT)
+            .execute(&mut connection)
+            .await
+            .map_err(failed)?;
+        // WAL fixes the snapshot at the first read, which is this one.
+        let checkpoints = read::checkpoints(&mut connection).await?;
+        Ok(Self {
+            connection,
+            checkpoints,
+        })
+    }
+}
+
+#[async_trait]
+impl Snapshot for SqliteSnapshot {
+    fn checkpoints(&self) -> &[Checkpoint] {
+        &self.checkpoints
+    }
+
+    async fn page(
+        &mut self,
+        table: Table,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Document>, Error> {
+        let rows: Vec<(String, String)> = sqlx::query_as(statements::dump(table))
+            .bind(after.unwrap_or_default())
+            .bind(limit)
+            .fetch_all(&mut self.connection)
+            .await
+            .map_err(failed)?;
+        let documents = rows.into_iter().map(|(key, json)| Document { key, json });
+        Ok(documents.collect())
+    }
+}

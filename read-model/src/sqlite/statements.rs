@@ -1,0 +1,90 @@
+//! The statements, one file each.
+
+use crate::Table;
+
+macro_rules! statements {
+    ($($name:ident = $file:literal;)*) => {
+        $(pub(super) const $name: &str = include_str!(concat!("../../sql/sqlite/", $file, ".sql"));)*
+
+        /// All of them, for the test that each one prepares.
+        #[cfg(test)]
+        pub(super) const ALL: &[(&str, &str)] = &[$(($file, $name)),*];
+    };
+}
+
+statements! {
+    ADVANCE_CHECKPOINTS = "advance_checkpoints";
+    BEGIN_SNAPSHOT = "begin_snapshot";
+    DUMP_ACCOUNTS = "dump_accounts";
+    DUMP_CONCERTS = "dump_concerts";
+    DUMP_PAYMENTS = "dump_payments";
+    DUMP_RESERVATIONS = "dump_reservations";
+    DUMP_SAGAS = "dump_sagas";
+    DUMP_SEAT_MAPS = "dump_seat_maps";
+    DUMP_SEAT_PLANS = "dump_seat_plans";
+    DUMP_SHOWS = "dump_shows";
+    DUMP_TRANSACTIONS = "dump_transactions";
+    LOAD_ACCOUNTS = "load_accounts";
+    LOAD_CONCERTS = "load_concerts";
+    LOAD_PAYMENTS = "load_payments";
+    LOAD_RESERVATIONS = "load_reservations";
+    LOAD_SAGAS = "load_sagas";
+    LOAD_SEAT_MAPS = "load_seat_maps";
+    LOAD_SHOWS = "load_shows";
+    LOAD_TRANSACTIONS = "load_transactions";
+    SELECT_ACCOUNT = "select_account";
+    SELECT_CHECKPOINTS = "select_checkpoints";
+    SELECT_CONCERT = "select_concert";
+    SELECT_CONCERTS = "select_concerts";
+    SELECT_PAYMENT = "select_payment";
+    SELECT_PAYMENTS_OF_CUSTOMER = "select_payments_of_customer";
+    SELECT_RESERVATION = "select_reservation";
+    SELECT_RESERVATIONS_OF_CUSTOMER = "select_reservations_of_customer";
+    SELECT_SAGAS = "select_sagas";
+    SELECT_SAGAS_IN_STATE = "select_sagas_in_state";
+    SELECT_SCHEMA_VERSION = "select_schema_version";
+    SELECT_SEAT_MAP = "select_seat_map";
+    SELECT_SHOW = "select_show";
+    SELECT_SHOWS = "select_shows";
+    SELECT_SHOWS_OF_CONCERT = "select_shows_of_concert";
+    SELECT_TRANSACTIONS_OF_CUSTOMER = "select_transactions_of_customer";
+    UPSERT_ACCOUNTS = "upsert_accounts";
+    UPSERT_CONCERTS = "upsert_concerts";
+    UPSERT_PAYMENTS = "upsert_payments";
+    UPSERT_RESERVATIONS = "upsert_reservations";
+    UPSERT_SAGAS = "upsert_sagas";
+    UPSERT_SEAT_MAPS = "upsert_seat_maps";
+    UPSERT_SEAT_PLANS = "upsert_seat_plans";
+    UPSERT_SHOWS = "upsert_shows";
+    UPSERT_TRANSACTIONS = "upsert_transactions";
+}
+
+/// Stores rows of `table`.
+pub(super) const fn upsert(table: Table) -> &'static str {
+    match table {
+        Table::Concerts => UPSERT_CONCERTS,
+        Table::Shows => UPSERT_SHOWS,
+        Table::SeatPlans => UPSERT_SEAT_PLANS,
+        Table::SeatMaps => UPSERT_SEAT_MAPS,
+        Table::Reservations => UPSERT_RESERVATIONS,
+        Table::Payments => UPSERT_PAYMENTS,
+        Table::Accounts => UPSERT_ACCOUNTS,
+        Table::Transactions => UPSERT_TRANSACTIONS,
+        Table::Sagas => UPSERT_SAGAS,
+    }
+}
+
+/// Reads `table` in key order.
+pub(super) const fn dump(table: Table) -> &'static str {
+    match table {
+        Table::Concerts => DUMP_CONCERTS,
+        Table::Shows => DUMP_SHOWS,
+        Table::SeatPlans => DUMP_SEAT_PLANS,
+        Table::SeatMaps => DUMP_SEAT_MAPS,
+        Table::Reservations => DUMP_RESERVATIONS,
+        Table::Payments => DUMP_PAYMENTS,
+        Table::Accounts => DUMP_ACCOUNTS,
+        Table::Transactions => DUMP_TRANSACTIONS,
+        Table::Sagas => DUMP_SAGAS,
+    }
+}
