@@ -18,5 +18,5 @@ pub use crate::{
     clock::{Clock, SystemClock},
     committer::Committer,
     executor::Executor,
-    log::{EventLog, Position, RecordedEvent, StreamId},
+    log::{EventLog, Position, RecordedEvent, SqliteEventLog, StreamId},
 };

@@ -26,7 +26,6 @@ mod request;
 mod settle;
 mod worker;
 
-
 use std::{
     fmt::{self, Debug},
     sync::Arc,

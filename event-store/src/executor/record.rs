@@ -98,6 +98,10 @@ impl<D: Decider> Worker<D> {
                 live.rewind();
                 self.sift(open).await
             }
+            Some(Ok(Outcome::CommandPruned { command_id })) => {
+                live.rewind();
+                expire(open, command_id)
+            }
             Some(Ok(Outcome::ClaimTaken {
                 namespace,
                 key,
@@ -310,4 +314,19 @@ fn fail<D: Decider>(open: Open<D>, error: &Error<D::Error>) -> Open<D> {
         pending.answer(Err(error.clone()));
     }
     Vec::new()
+}
+
+/// Answers the command whose id is too old to be repeated. The others are left.
+fn expire<D: Decider>(open: Open<D>, command_id: Uuid) -> Open<D> {
+    let (expired, left): (Open<D>, Open<D>) = open
+        .into_iter()
+        .partition(|pending| pending.command_id == command_id);
+    if expired.is_empty() {
+        let text = format!("command {command_id} was pruned, but no one asked for it");
+        return fail(left, &Error::Broken(text));
+    }
+    for pending in expired {
+        pending.answer(Err(Error::KeyExpired));
+    }
+    left
 }

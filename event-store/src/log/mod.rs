@@ -14,13 +14,16 @@
 //! - **Atomicity.** An append commits whole or not at all, over all its streams, claims, commands and timers.
 //! - **Expected versions are exact.** A stream that stands before *or* beyond the expected version refuses the append.
 //! - **Isolation of failures.** In one batch, an append that conflicts fails alone; the others commit.
-//! - **Precedence.** A known command outranks a taken claim, that a version conflict.
+//! - **Precedence.** A known command outranks a pruned one, that a taken claim, that a version conflict.
 //! - **Durability.** `Committed` is answered only once the append would survive the loss of power.
 //! - **Visibility.** What was answered as committed is seen by every read that starts afterwards, and `head_changes` tells of it
 //!   no earlier than it can be read.
 //! - **Bytes.** Payload and metadata come back exactly as they were given; times in microseconds.
 
-use std::{fmt, sync::Arc};
+pub mod sqlite;
+mod validate;
+
+use std::{fmt, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -34,6 +37,8 @@ use crate::{
     snapshot::Snapshot,
     timers::{Due, WakeAt},
 };
+
+pub use crate::log::{sqlite::SqliteEventLog, validate::*};
 
 /// Most bytes of one event's payload: an event must fit a bus record with room to spare.
 pub const MAX_EVENT_BYTES: usize = 512 * 1024;
@@ -133,6 +138,11 @@ pub enum Outcome {
     },
     /// One of its commands was stored before.
     Known(KnownCommand),
+    /// One of its events is in the log, but the record of its command is not: pruned, for its age.
+    CommandPruned {
+        /// The command.
+        command_id: Uuid,
+    },
     /// Another stream holds a claim that it sets.
     ClaimTaken {
         /// Kind of claim.
@@ -312,7 +322,37 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// [`Error::Unavailable`].
     async fn save_snapshot(&self, snapshot: Snapshot) -> Result<(), Error>;
 
+    /// Forgets the commands whose events were recorded before `before`, so that their ids are [`Outcome::CommandPruned`] from then
+    /// on. Commands with an empty fingerprint are kept for ever. Works in small steps between the appends; returns how many it
+    /// forgot.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    async fn prune_commands(&self, before: DateTime<Utc>) -> Result<u64, Error>;
+
+    /// Lets go of everything held open once what was begun has ended; calls that come later fail. Dropping the log does the same,
+    /// without telling when.
+    async fn close(&self);
+
     /// Follows the head: changes after each commit, whoever made it (another process's within a second). A hint, never the truth:
     /// several commits may show as one.
     fn head_changes(&self) -> watch::Receiver<Position>;
+}
+
+/// The schemes that [`open`] knows.
+const SCHEMES: &str = "sqlite:PATH";
+
+/// Opens the log at `url`, creating it where there is none; the scheme chooses the adapter.
+///
+/// # Errors
+/// [`Error::Refused`] for an unknown scheme and for a log that this program must not use, [`Error::Unavailable`].
+pub async fn open(url: &str) -> Result<Arc<dyn EventLog>, Error> {
+    match url.split_once(':') {
+        Some(("sqlite", path)) if !path.is_empty() => Ok(Arc::new(
+            SqliteEventLog::open(Path::new(path), sqlite::Options::default()).await?,
+        )),
+        _ => Err(Error::Refused(format!(
+            "no log adapter for {url:?}; known: {SCHEMES}"
+        ))),
+    }
 }

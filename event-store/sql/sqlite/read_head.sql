@@ -1,0 +1,1 @@
+SELECT next_position - 1, epoch FROM log_head;

@@ -1,0 +1,259 @@
+//! Reading: each function is one statement.
+
+use std::{collections::HashMap, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use sqlx::{Row, SqliteExecutor, sqlite::SqliteRow};
+use uuid::Uuid;
+
+use crate::{
+    commands::{Fingerprint, KnownCommand},
+    log::{
+        Error, Head, Position, RecordedEvent, StreamHead, StreamId,
+        sqlite::{stream_id, time_text, to_json, unavailable},
+    },
+    snapshot::Snapshot,
+    timers::Due,
+};
+
+/// Claims by pair.
+pub(super) type Holders = HashMap<(String, String), StreamId>;
+
+pub(super) async fn all<'e>(
+    db: impl SqliteExecutor<'e>,
+    after: Position,
+    limit: usize,
+) -> Result<Vec<RecordedEvent>, Error> {
+    let rows = sqlx::query(include_str!("../../../sql/sqlite/read_all.sql"))
+        .bind(to_i64(after.0))
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(db)
+        .await
+        .map_err(|e| unavailable(&e))?;
+    rows.iter().map(recorded_event).collect()
+}
+
+pub(super) async fn stream<'e>(
+    db: impl SqliteExecutor<'e>,
+    stream: &StreamId,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<RecordedEvent>, Error> {
+    let rows = sqlx::query(include_str!("../../../sql/sqlite/read_stream.sql"))
+        .bind(&*stream.aggregate_type)
+        .bind(&*stream.aggregate_id)
+        .bind(to_i64(after))
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(db)
+        .await
+        .map_err(|e| unavailable(&e))?;
+    rows.iter().map(recorded_event).collect()
+}
+
+pub(super) async fn head<'e>(db: impl SqliteExecutor<'e>) -> Result<Head, Error> {
+    let row = sqlx::query(include_str!("../../../sql/sqlite/read_head.sql"))
+        .fetch_one(db)
+        .await
+        .map_err(|e| unavailable(&e))?;
+    Ok(Head {
+        position: Position(number(&row, 0)?),
+        epoch: number(&row, 1)?,
+    })
+}
+
+pub(super) async fn stream_heads<'e>(
+    db: impl SqliteExecutor<'e>,
+    streams: &[StreamId],
+) -> Result<Vec<Option<StreamHead>>, Error> {
+    let ids: Vec<_> = streams
+        .iter()
+        .map(|s| (&*s.aggregate_type, &*s.aggregate_id))
+        .collect();
+    let rows = sqlx::query(include_str!("../../../sql/sqlite/read_stream_heads.sql"))
+        .bind(to_json(&ids))
+        .fetch_all(db)
+        .await
+        .map_err(|e| unavailable(&e))?;
+    let mut heads = vec![None; streams.len()];
+    for row in &rows {
+        let index = usize::try_from(number(row, 0)?).unwrap_or(usize::MAX);
+        let slot = heads
+            .get_mut(index)
+            .ok_or_else(|| Error::Corrupt("SQLite miscounted a list".to_owned()))?;
+        *slot = Some(StreamHead {
+            version: number(row, 1)?,
+            position: Position(number(row, 2)?),
+            recorded_at: time(text(row, 3)?)?,
+            wake_at: optional_text(row, 4)?.map(time).transpose()?,
+        });
+    }
+    Ok(heads)
+}
+
+pub(super) async fn commands<'e>(
+    db: impl SqliteExecutor<'e>,
+    ids: &[Uuid],
+) -> Result<HashMap<Uuid, KnownCommand>, Error> {
+    let rows = sqlx::query(include_str!("../../../sql/sqlite/read_commands.sql"))
+        .bind(to_json(ids))
+        .fetch_all(db)
+        .await
+        .map_err(|e| unavailable(&e))?;
+    rows.iter()
+        .map(|row| {
+            let command_id = uuid(text(row, 0)?)?;
+            let known = KnownCommand {
+                command_id,
+                fingerprint: Fingerprint(row.try_get(1).map_err(|e| unavailable(&e))?),
+                first: Position(number(row, 2)?),
+                last: Position(number(row, 3)?),
+            };
+            Ok((command_id, known))
+        })
+        .collect()
+}
+
+/// Events by id: their command and position.
+pub(super) async fn event_ids<'e>(
+    db: impl SqliteExecutor<'e>,
+    ids: &[Uuid],
+) -> Result<HashMap<Uuid, (Uuid, Position)>, Error> {
+    let rows = sqlx::query(include_str!("../../../sql/sqlite/read_event_ids.sql"))
+        .bind(to_json(ids))
+        .fetch_all(db)
+        .await
+        .map_err(|e| unavailable(&e))?;
+    rows.iter()
+        .map(|row| {
+            let command = uuid(text(row, 1)?)?;
+            Ok((uuid(text(row, 0)?)?, (command, Position(number(row, 2)?))))
+        })
+        .collect()
+}
+
+pub(super) async fn claims<'e>(
+    db: impl SqliteExecutor<'e>,
+    pairs: &[(&str, &str)],
+) -> Result<Holders, Error> {
+    let rows = sqlx::query(include_str!("../../../sql/sqlite/read_claims.sql"))
+        .bind(to_json(pairs))
+        .fetch_all(db)
+        .await
+        .map_err(|e| unavailable(&e))?;
+    rows.iter()
+        .map(|row| {
+            let pair = (text(row, 0)?.to_owned(), text(row, 1)?.to_owned());
+            Ok((pair, stream_id(text(row, 2)?, text(row, 3)?)))
+        })
+        .collect()
+}
+
+pub(super) async fn due<'e>(
+    db: impl SqliteExecutor<'e>,
+    aggregate_type: &str,
+    now: DateTime<Utc>,
+    limit: usize,
+) -> Result<Vec<Due>, Error> {
+    let rows = sqlx::query(include_str!("../../../sql/sqlite/read_due.sql"))
+        .bind(aggregate_type)
+        .bind(time_text(now))
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(db)
+        .await
+        .map_err(|e| unavailable(&e))?;
+    rows.iter()
+        .map(|row| {
+            Ok(Due {
+                stream: stream_id(aggregate_type, text(row, 0)?),
+                wake_at: time(text(row, 1)?)?,
+            })
+        })
+        .collect()
+}
+
+pub(super) async fn next_due<'e>(
+    db: impl SqliteExecutor<'e>,
+    aggregate_type: &str,
+) -> Result<Option<DateTime<Utc>>, Error> {
+    let row = sqlx::query(include_str!("../../../sql/sqlite/read_next_due.sql"))
+        .bind(aggregate_type)
+        .fetch_one(db)
+        .await
+        .map_err(|e| unavailable(&e))?;
+    optional_text(&row, 0)?.map(time).transpose()
+}
+
+pub(super) async fn snapshot<'e>(
+    db: impl SqliteExecutor<'e>,
+    stream: &StreamId,
+    schema: u32,
+) -> Result<Option<Snapshot>, Error> {
+    let row = sqlx::query(include_str!("../../../sql/sqlite/read_snapshot.sql"))
+        .bind(&*stream.aggregate_type)
+        .bind(&*stream.aggregate_id)
+        .bind(schema)
+        .fetch_optional(db)
+        .await
+        .map_err(|e| unavailable(&e))?;
+    row.map(|row| {
+        Ok(Snapshot {
+            stream: stream.clone(),
+            schema,
+            version: number(&row, 0)?,
+            payload: text(&row, 1)?.to_owned(),
+        })
+    })
+    .transpose()
+}
+
+/// A row of `events`, its columns in the order of `read_all.sql` and `read_stream.sql`.
+fn recorded_event(row: &SqliteRow) -> Result<RecordedEvent, Error> {
+    let shard = u16::try_from(number(row, 1)?)
+        .map_err(|_| Error::Corrupt("a shard beyond 65535".to_owned()))?;
+    Ok(RecordedEvent {
+        position: Position(number(row, 0)?),
+        shard,
+        epoch: number(row, 2)?,
+        stream: StreamId {
+            aggregate_type: Arc::from(text(row, 3)?),
+            aggregate_id: Arc::from(text(row, 4)?),
+        },
+        sequence: number(row, 5)?,
+        event_id: uuid(text(row, 6)?)?,
+        command_id: uuid(text(row, 7)?)?,
+        routing_key: text(row, 8)?.to_owned(),
+        event_type: text(row, 9)?.to_owned(),
+        event_version: text(row, 10)?.to_owned(),
+        payload: text(row, 11)?.to_owned(),
+        metadata: text(row, 12)?.to_owned(),
+        recorded_at: time(text(row, 13)?)?,
+    })
+}
+
+/// SQLite's integers are signed; positions and sequences never come near the end of either.
+pub(super) fn to_i64(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+pub(super) fn number(row: &SqliteRow, column: usize) -> Result<u64, Error> {
+    let number: i64 = row.try_get(column).map_err(|e| unavailable(&e))?;
+    u64::try_from(number).map_err(|_| Error::Corrupt(format!("{number} where a count is stored")))
+}
+
+pub(super) fn text(row: &SqliteRow, column: usize) -> Result<&str, Error> {
+    row.try_get(column).map_err(|e| unavailable(&e))
+}
+
+fn optional_text(row: &SqliteRow, column: usize) -> Result<Option<&str>, Error> {
+    row.try_get(column).map_err(|e| unavailable(&e))
+}
+
+fn uuid(text: &str) -> Result<Uuid, Error> {
+    Uuid::try_parse(text).map_err(|_| Error::Corrupt(format!("{text:?} where an id is stored")))
+}
+
+fn time(text: &str) -> Result<DateTime<Utc>, Error> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|time| time.to_utc())
+        .map_err(|_| Error::Corrupt(format!("{text:?} where a time is stored")))
+}
