@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use cqrs_es::DomainEvent;
+use cqrs_es::{DomainEvent, event_sink::EventSink};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::time::Timestamp;
@@ -78,4 +78,33 @@ pub trait Aggregate:
     fn routing_key(&self, id: &str) -> String {
         id.to_owned()
     }
+}
+
+/// What the `cqrs_es::Aggregate` implementations of this crate are given from outside: the time, nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Services {
+    /// The instant at which the command is decided.
+    pub now: Timestamp,
+}
+
+/// Runs one command the way cqrs-es wants it: what is due is recorded first, then the command is decided.
+///
+/// # Errors
+/// The aggregate's own refusals.
+pub(crate) async fn handle<A>(
+    aggregate: &mut A,
+    command: <A as Aggregate>::Command,
+    services: &Services,
+    sink: &EventSink<A>,
+) -> Result<(), <A as Aggregate>::Error>
+where
+    A: Aggregate + cqrs_es::Aggregate<Event = <A as Aggregate>::Event>,
+{
+    for event in aggregate.due(services.now) {
+        sink.write(event, aggregate).await;
+    }
+    for event in aggregate.decide(&command, services.now)? {
+        sink.write(event, aggregate).await;
+    }
+    Ok(())
 }

@@ -16,6 +16,7 @@ pub mod points;
 pub mod seating;
 pub mod show;
 pub mod stored;
+mod text;
 pub mod time;
 pub mod venue;
 

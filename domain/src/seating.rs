@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Most bytes of a zone's, row's, seat's or category's name: more than any ticket prints, and it bounds an event.
+pub const MAX_LABEL_BYTES: usize = 64;
+
 /// A point on the plan, in hundredths of the plan's own unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Point {
