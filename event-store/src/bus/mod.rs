@@ -13,11 +13,17 @@
 //! - A subscription begins right after its cursor and delivers each event once; a delivery with no events only moves `up_to`.
 //! - A cursor beyond the log's end, or of a newer epoch, is an error: history diverged.
 
-use std::fmt;
+pub mod conformance;
+pub mod log_tail;
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 
-use crate::log::{Position, RecordedEvent};
+pub use self::log_tail::LogTailBus;
+use crate::log::{EventLog, Position, RecordedEvent};
 
 /// How far a consumer has come in one partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -53,6 +59,27 @@ pub enum Error {
     /// What the bus delivered contradicts the contract.
     #[error("the bus lost or repeated events: {0}")]
     Corrupt(String),
+}
+
+/// A bus that can't be opened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no bus is known for {url:?}; known are: log:")]
+pub struct UnknownScheme {
+    /// What was asked for.
+    pub url: String,
+}
+
+/// The bus that a URL names: `log:`, the tail of `log` itself.
+///
+/// # Errors
+/// [`UnknownScheme`].
+pub fn open(url: &str, log: Arc<dyn EventLog>) -> Result<Arc<dyn Bus>, UnknownScheme> {
+    match url {
+        "log:" => Ok(Arc::new(LogTailBus::new(log))),
+        _ => Err(UnknownScheme {
+            url: url.to_owned(),
+        }),
+    }
 }
 
 /// The port. See the module's documentation for the contract.

@@ -1,0 +1,373 @@
+//! What every bus must do, as functions over the port. An adapter's tests run all of them; what is not here is not promised.
+//!
+//! Each takes the bus and the log that feeds it, appends events of its own, and says what went wrong. They may share one log.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use chrono::DateTime;
+use futures::FutureExt;
+use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
+
+use super::{Bus, Cursor, Delivery, Error, Subscription};
+use crate::{
+    commands,
+    log::{Append, EventLog, NewEvent, Outcome, Position, RecordedEvent, StreamAppend, StreamId},
+    timers::WakeAt,
+};
+
+/// How long a bus may take to deliver what the log has.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Events that a check feeds: enough for several deliveries.
+const EVENTS: usize = 60;
+
+/// Routing keys among them.
+const KEYS: usize = 7;
+
+/// Most events of a delivery asked for: it divides neither the events nor the keys.
+const LIMIT: usize = 8;
+
+/// `Err`: what the bus did against its contract.
+pub type Verdict = Result<(), String>;
+
+/// Every event is delivered, once, as the log holds it.
+///
+/// # Errors
+/// What was missing, repeated or changed.
+pub async fn delivers_everything_once(bus: &dyn Bus, log: &dyn EventLog) -> Verdict {
+    let from = end(bus, log).await?;
+    let fed = feed(log, EVENTS).await?;
+    let seen = consume(bus, &from, fed.last).await?;
+    let mut delivered: HashMap<Position, RecordedEvent> = HashMap::new();
+    for event in seen.into_iter().flat_map(|delivery| delivery.events) {
+        let position = event.position;
+        if delivered.insert(position, event).is_some() {
+            return Err(format!("position {position} was delivered twice"));
+        }
+    }
+    for event in fed.events {
+        match delivered.remove(&event.position) {
+            None => return Err(format!("position {} is missing", event.position)),
+            Some(other) if other != event => {
+                return Err(format!("position {} was changed", event.position));
+            }
+            Some(_) => {}
+        }
+    }
+    match delivered.keys().next() {
+        Some(position) => Err(format!("position {position} was not asked for")),
+        None => Ok(()),
+    }
+}
+
+/// The events of one key come in the log's order, in one partition.
+///
+/// # Errors
+/// What came out of order.
+pub async fn keeps_order_per_key(bus: &dyn Bus, log: &dyn EventLog) -> Verdict {
+    let from = end(bus, log).await?;
+    let fed = feed(log, EVENTS).await?;
+    let mut last: HashMap<String, (u32, Position)> = HashMap::new();
+    for delivery in consume(bus, &from, fed.last).await? {
+        for event in delivery.events {
+            let place = (delivery.cursor.partition, event.position);
+            if let Some((partition, position)) = last.insert(event.routing_key, place)
+                && (partition != place.0 || position >= place.1)
+            {
+                return Err(format!("{place:?} came after {:?}", (partition, position)));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `up_to` never falls, covers what is delivered, and nothing that it covered is delivered later.
+///
+/// # Errors
+/// Which cursor fell or did not cover its events.
+pub async fn moves_up_to_forward(bus: &dyn Bus, log: &dyn EventLog) -> Verdict {
+    let from = end(bus, log).await?;
+    let fed = feed(log, EVENTS).await?;
+    let mut cursors: HashMap<u32, Cursor> = from.iter().map(|c| (c.partition, *c)).collect();
+    for Delivery { events, cursor } in consume(bus, &from, fed.last).await? {
+        let Some(before) = cursors.insert(cursor.partition, cursor) else {
+            return Err(format!("nobody asked for partition {}", cursor.partition));
+        };
+        if cursor.position < before.position || cursor.epoch < before.epoch {
+            return Err(format!("{cursor:?} after {before:?}"));
+        }
+        let covered = before.position..=cursor.position;
+        for event in events {
+            if event.position == before.position || !covered.contains(&event.position) {
+                return Err(format!("position {} within {covered:?}", event.position));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A subscription begins right after its cursor.
+///
+/// # Errors
+/// What was repeated or missing.
+pub async fn resumes_after_its_cursor(bus: &dyn Bus, log: &dyn EventLog) -> Verdict {
+    let from = end(bus, log).await?;
+    let fed = feed(log, EVENTS).await?;
+    let mut seen = HashSet::new();
+    let mut cursors = from;
+    loop {
+        // One delivery for each subscription: every cursor is resumed from.
+        let mut subscription = bus.subscribe(cursors.clone()).await.map_err(text)?;
+        let delivery = next(&mut *subscription, Instant::now() + PATIENCE).await?;
+        for event in &delivery.events {
+            if !seen.insert(event.position) {
+                return Err(format!("position {} was repeated", event.position));
+            }
+        }
+        for cursor in &mut cursors {
+            if cursor.partition == delivery.cursor.partition {
+                *cursor = delivery.cursor;
+            }
+        }
+        if cursors.iter().all(|cursor| cursor.position >= fed.last) {
+            break;
+        }
+    }
+    match fed
+        .events
+        .iter()
+        .find(|event| !seen.contains(&event.position))
+    {
+        Some(event) => Err(format!("position {} is missing", event.position)),
+        None => Ok(()),
+    }
+}
+
+/// A delivery has no more events than were asked for.
+///
+/// # Errors
+/// How many there were.
+pub async fn respects_the_limit(bus: &dyn Bus, log: &dyn EventLog) -> Verdict {
+    let from = end(bus, log).await?;
+    let fed = feed(log, EVENTS).await?;
+    let deliveries = consume(bus, &from, fed.last).await?;
+    match deliveries
+        .iter()
+        .map(|delivery| delivery.events.len())
+        .max()
+    {
+        Some(most) if most > LIMIT => Err(format!("{most} events where {LIMIT} were asked for")),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// A consumer that waits is given what is appended meanwhile.
+///
+/// # Errors
+/// It was not given in time.
+pub async fn wakes_who_waits(bus: &dyn Bus, log: &dyn EventLog) -> Verdict {
+    let from = end(bus, log).await?;
+    let mut subscription = bus.subscribe(from).await.map_err(text)?;
+    let deadline = Instant::now() + PATIENCE;
+    let waiting = async {
+        loop {
+            let delivery = next(&mut *subscription, deadline).await?;
+            if !delivery.events.is_empty() {
+                return Ok(());
+            }
+        }
+    };
+    let feeding = feed(log, 1);
+    let (waited, fed) = tokio::join!(waiting, feeding);
+    fed.and(waited)
+}
+
+/// Dropping a wait loses nothing: what was not handed over comes with the next one.
+///
+/// # Errors
+/// What was lost or repeated.
+pub async fn survives_cancellation(bus: &dyn Bus, log: &dyn EventLog) -> Verdict {
+    let from = end(bus, log).await?;
+    let fed = feed(log, EVENTS).await?;
+    let mut subscription = bus.subscribe(from.clone()).await.map_err(text)?;
+    let mut cursors: HashMap<u32, Position> =
+        from.iter().map(|c| (c.partition, c.position)).collect();
+    let mut seen = HashSet::new();
+    let deadline = Instant::now() + PATIENCE;
+    while cursors.values().any(|position| *position < fed.last) {
+        // Polled for a few turns of the scheduler and dropped wherever it then stands.
+        for turns in 0..3 {
+            let mut wait = subscription.next(LIMIT);
+            for _ in 0..turns {
+                if let Some(early) = (&mut wait).now_or_never() {
+                    note(&mut seen, &mut cursors, early.map_err(text)?)?;
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        if cursors.values().all(|position| *position >= fed.last) {
+            break;
+        }
+        let delivery = next(&mut *subscription, deadline).await?;
+        note(&mut seen, &mut cursors, delivery)?;
+    }
+    match fed
+        .events
+        .iter()
+        .find(|event| !seen.contains(&event.position))
+    {
+        Some(event) => Err(format!("position {} was lost", event.position)),
+        None => Ok(()),
+    }
+}
+
+/// A cursor beyond the log's end is an error, at once or with the first delivery.
+///
+/// # Errors
+/// What came instead.
+pub async fn refuses_a_cursor_beyond_the_end(bus: &dyn Bus, log: &dyn EventLog) -> Verdict {
+    feed(log, 1).await?;
+    let mut from = end(bus, log).await?;
+    for cursor in &mut from {
+        cursor.position.0 += 1_000;
+    }
+    diverges(bus, from).await
+}
+
+/// A cursor of an epoch that the log has not reached is an error, at once or with the first delivery.
+///
+/// # Errors
+/// What came instead.
+pub async fn refuses_a_cursor_of_a_newer_epoch(bus: &dyn Bus, log: &dyn EventLog) -> Verdict {
+    feed(log, 1).await?;
+    let mut from = end(bus, log).await?;
+    for cursor in &mut from {
+        cursor.epoch += 1;
+    }
+    diverges(bus, from).await
+}
+
+async fn diverges(bus: &dyn Bus, from: Vec<Cursor>) -> Verdict {
+    let outcome = match bus.subscribe(from).await {
+        Err(error) => Err(error),
+        Ok(mut subscription) => {
+            let wait = subscription.next(LIMIT);
+            match timeout_at(Instant::now() + PATIENCE, wait).await {
+                Ok(delivered) => delivered,
+                Err(_) => return Err("it waits for ever".to_owned()),
+            }
+        }
+    };
+    match outcome {
+        Err(Error::Diverged(_)) => Ok(()),
+        other => Err(format!("{other:?} instead of a diverged history")),
+    }
+}
+
+fn note(
+    seen: &mut HashSet<Position>,
+    cursors: &mut HashMap<u32, Position>,
+    delivery: Delivery,
+) -> Verdict {
+    for event in delivery.events {
+        if !seen.insert(event.position) {
+            return Err(format!("position {} was repeated", event.position));
+        }
+    }
+    cursors.insert(delivery.cursor.partition, delivery.cursor.position);
+    Ok(())
+}
+
+/// What a check fed into the log.
+struct Fed {
+    events: Vec<RecordedEvent>,
+    last: Position,
+}
+
+/// Appends events of several keys and streams.
+async fn feed(log: &dyn EventLog, count: usize) -> Result<Fed, String> {
+    let before = log.head().await.map_err(text)?.position;
+    // Unlike any other check's streams in the same log, since the log has grown by then.
+    let batch = (0..count).map(|number| append(before, number)).collect();
+    for outcome in log.append(batch).await.map_err(text)? {
+        if !matches!(outcome, Outcome::Committed { .. }) {
+            return Err(format!("the log did not take the events: {outcome:?}"));
+        }
+    }
+    let events = log.read_all(before, count).await.map_err(text)?;
+    let last = events.last().ok_or("the log holds nothing")?.position;
+    Ok(Fed { events, last })
+}
+
+fn append(before: Position, number: usize) -> Append {
+    let id = format!("{before}-{number}");
+    let command_id = Uuid::new_v5(&Uuid::NAMESPACE_OID, id.as_bytes());
+    Append {
+        streams: vec![StreamAppend {
+            stream: StreamId::new("bus-conformance", id),
+            expected_version: 0,
+            routing_key: format!("key-{}", number % KEYS),
+            events: vec![NewEvent {
+                event_id: commands::event_id(command_id, 0),
+                command_id,
+                event_type: "Fed".to_owned(),
+                event_version: "1.0".to_owned(),
+                payload: format!(r#"{{"Fed":{{"number":{number}}}}}"#),
+                metadata: "{}".into(),
+            }],
+            wake_at: WakeAt::Keep,
+        }],
+        commands: Vec::new(),
+        claims: Vec::new(),
+        recorded_at: DateTime::UNIX_EPOCH,
+    }
+}
+
+/// Cursors at the log's end.
+async fn end(bus: &dyn Bus, log: &dyn EventLog) -> Result<Vec<Cursor>, String> {
+    let head = log.head().await.map_err(text)?;
+    Ok((0..bus.partitions())
+        .map(|partition| Cursor {
+            partition,
+            epoch: head.epoch,
+            position: head.position,
+            offset: 0,
+        })
+        .collect())
+}
+
+/// All deliveries until each partition has come to `last`.
+async fn consume(bus: &dyn Bus, from: &[Cursor], last: Position) -> Result<Vec<Delivery>, String> {
+    let mut subscription = bus.subscribe(from.to_vec()).await.map_err(text)?;
+    let mut behind: HashSet<u32> = from.iter().map(|cursor| cursor.partition).collect();
+    let mut deliveries = Vec::new();
+    let deadline = Instant::now() + PATIENCE;
+    while !behind.is_empty() {
+        let delivery = next(&mut *subscription, deadline).await?;
+        if delivery.cursor.position >= last {
+            behind.remove(&delivery.cursor.partition);
+        }
+        deliveries.push(delivery);
+    }
+    Ok(deliveries)
+}
+
+async fn next(subscription: &mut dyn Subscription, deadline: Instant) -> Result<Delivery, String> {
+    match timeout_at(deadline, subscription.next(LIMIT)).await {
+        Ok(delivery) => delivery.map_err(text),
+        Err(_) => Err("nothing was delivered in time".to_owned()),
+    }
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "made to be handed to map_err"
+)]
+fn text(error: impl ToString) -> String {
+    error.to_string()
+}

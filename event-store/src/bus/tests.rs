@@ -1,0 +1,1 @@
+//! The adapter keeps the contract, and each check finds the fault it is there for.

@@ -1,1 +1,0 @@
-//! STUB. cqrs-es over the log.

@@ -1,0 +1,1 @@
+//! A plain cqrs-es application runs on the log.
