@@ -3,8 +3,11 @@
 //! [`app::App`] is the all-in-one server as a value, for `serve`, for the demo and for tests; [`driver`] generates load.
 
 pub mod app;
+pub mod catalogue;
+pub mod cli;
 pub mod config;
 pub mod data_folder;
+pub mod demo;
 pub mod driver;
 pub mod roles;
 pub mod shutdown;

@@ -1,0 +1,148 @@
+//! The command line.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use uuid::Uuid;
+
+use crate::config::Overrides;
+
+/// Sells scarce seats to enormous crowds.
+#[derive(Debug, Parser)]
+#[command(name = "frontrow", version, about)]
+pub struct Cli {
+    /// What to do; `serve` where nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Folder of the stores, the signing key and the lock [default: ./data]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// File with settings that outrank the defaults (see config.default.toml)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Form of what is printed on standard output
+    #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+}
+
+/// Form of a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Text,
+    /// One JSON document.
+    Json,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server
+    Serve(Serve),
+    /// Print a token
+    Token(Token),
+    /// Play an on-sale against a server of its own, then check it from the log
+    Demo(Demo),
+    /// Check and explain the log
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Print the description of the HTTP API (`OpenAPI` 3.1)
+    Openapi,
+    /// Ask a running server whether it is ready: exit status 0 or 1
+    Healthcheck(Healthcheck),
+}
+
+/// `frontrow serve`.
+#[derive(Debug, Default, Args)]
+pub struct Serve {
+    /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// "all", or a comma-separated choice of roles [default: all]
+    #[arg(long, value_name = "ROLES")]
+    pub roles: Option<String>,
+    /// Abort at a named step, as a crash would: for rehearsals
+    #[arg(long, value_name = "NAME", hide = true)]
+    pub abort_at: Option<command_api::failpoints::Failpoint>,
+}
+
+/// `frontrow token`.
+#[derive(Debug, Args)]
+pub struct Token {
+    /// customer, organizer, auditor or admin
+    #[arg(long)]
+    pub role: edge::auth::Role,
+    /// Whom the token names: a UUID. A customer is a new one where none is given; other roles have one id per data folder
+    #[arg(long, value_name = "ID")]
+    pub subject: Option<Uuid>,
+}
+
+/// `frontrow demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// How many fans compete for the hall's 1,500 places
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub fans: u32,
+}
+
+/// `frontrow audit`.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum Audit {
+    /// Check the log and the read model: exit status 0 clean, 1 findings, 2 could not run
+    Verify,
+}
+
+/// `frontrow healthcheck`.
+#[derive(Debug, Args)]
+pub struct Healthcheck {
+    /// Where the server answers [default: the configured address]
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+}
+
+impl Cli {
+    /// What the command line sets.
+    pub fn overrides(&self) -> Overrides {
+        let (listen, roles) = match &self.command {
+            Some(Command::Serve(serve)) => (serve.listen, serve.roles.clone()),
+            Some(
+                Command::Token(_)
+                | Command::Demo(_)
+                | Command::Audit(_)
+                | Command::Openapi
+                | Command::Healthcheck(_),
+            )
+            | None => (None, None),
+        };
+        Overrides {
+            config: self.config.clone(),
+            listen,
+            data: self.data.clone(),
+            roles,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_stand_anywhere() {
+        let cli = Cli::try_parse_from([
+            "frontrow", "audit", "verify", "--data", "x", "--output", "json",
+        ]);
+        let cli = cli.unwrap();
+        assert_eq!(cli.data, Some("x".into()));
+        assert_eq!(cli.output, Output::Json);
+        let cli = Cli::try_parse_from(["frontrow"]).unwrap();
+        assert!(cli.command.is_none());
+    }
+}

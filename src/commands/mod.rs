@@ -1,0 +1,65 @@
+//! What the program does, one command a file. Each answers with the process's exit status.
+
+mod demo;
+mod healthcheck;
+mod openapi;
+mod serve;
+mod token;
+mod verify;
+
+use std::{io::Write, process::ExitCode};
+
+use crate::{
+    cli::{Audit, Cli, Command, Serve},
+    config::Settings,
+};
+
+pub use self::openapi::document as openapi_document;
+
+/// Runs what the command line asks for. Results go to standard output, everything else to standard error.
+pub fn run(cli: Cli) -> ExitCode {
+    // Whoever automates `audit verify` tells "could not run" from "findings".
+    let failure = match &cli.command {
+        Some(Command::Audit(_)) => ExitCode::from(2),
+        _ => ExitCode::FAILURE,
+    };
+    match dispatch(cli) {
+        Ok(status) => status,
+        Err(error) => {
+            // There is nobody left to tell when standard error is gone.
+            let _ = writeln!(std::io::stderr(), "frontrow: {error:#}");
+            failure
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
+    let overrides = cli.overrides();
+    let output = cli.output;
+    match cli.command.unwrap_or(Command::Serve(Serve::default())) {
+        Command::Serve(arguments) => serve::run(Settings::load(overrides)?, arguments),
+        Command::Token(arguments) => token::run(&Settings::load(overrides)?, &arguments),
+        Command::Demo(arguments) => {
+            let data = overrides.data.clone();
+            demo::run(Settings::load(overrides)?, data, &arguments, output)
+        }
+        Command::Audit(Audit::Verify) => verify::run(&Settings::load(overrides)?, output),
+        Command::Openapi => openapi::run(),
+        Command::Healthcheck(arguments) => {
+            healthcheck::run(&Settings::load(overrides)?, &arguments)
+        }
+    }
+}
+
+/// Prints a result. A reader that has gone away is no failure.
+fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+/// The runtime of a command.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?)
+}

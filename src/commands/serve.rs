@@ -1,0 +1,45 @@
+//! `frontrow serve`: runs until it is asked to end.
+
+use std::{process::ExitCode, sync::Arc};
+
+use command_api::failpoints::Failpoints;
+use event_store::SystemClock;
+
+use super::{print, runtime};
+use crate::{
+    app::{App, AppConfig},
+    cli::Serve,
+    config::Settings,
+    newcomer,
+    shutdown::EndSignals,
+    telemetry,
+};
+
+pub(super) fn run(settings: Settings, arguments: Serve) -> anyhow::Result<ExitCode> {
+    telemetry::start_logs(&settings.telemetry)?;
+    let failpoints = arguments
+        .abort_at
+        .map_or_else(Failpoints::default, Failpoints::abort_at);
+    runtime()?.block_on(serve(AppConfig {
+        failpoints,
+        ..AppConfig::new(settings, Arc::new(SystemClock))
+    }))
+}
+
+async fn serve(config: AppConfig) -> anyhow::Result<ExitCode> {
+    let mut signals = EndSignals::listen()?;
+    // A signal during the start ends it there: nothing is accepted yet.
+    let app = tokio::select! {
+        app = App::start(config) => app?,
+        signal = signals.next() => {
+            tracing::info!(signal, "ended before the start was complete");
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    print(&newcomer::banner(&app)?);
+    let signal = signals.next().await;
+    tracing::info!(signal, "shutting down");
+    app.shutdown().await?;
+    tracing::info!("shut down in order");
+    Ok(ExitCode::SUCCESS)
+}
