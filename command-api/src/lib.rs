@@ -6,14 +6,22 @@
 
 pub mod codes;
 pub mod commands;
+pub mod credentials;
 pub mod deciding;
+mod ensure;
 pub mod error;
 pub mod failpoints;
+pub mod identity;
+pub mod key_store;
 pub mod metrics;
+pub mod passwords;
+pub mod personal_data;
 pub mod process_managers;
 pub mod reservations;
 pub mod routes;
 pub mod state;
+#[cfg(test)]
+mod testing;
 
 pub use crate::{
     routes::{openapi, router},

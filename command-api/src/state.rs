@@ -12,7 +12,8 @@ use event_store::{Clock, Committer, EventLog, Executor, executor::Config};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    commands::Fingerprints, deciding::Deciding, failpoints::Failpoints, reservations::Reservations,
+    commands::Fingerprints, deciding::Deciding, failpoints::Failpoints, identity::Identity,
+    reservations::Reservations,
 };
 
 /// One executor for each kind of aggregate. Cheap to clone.
@@ -99,6 +100,8 @@ pub struct Deps {
     pub fingerprints: Arc<dyn Fingerprints>,
     /// Checks tokens.
     pub verifier: Arc<Verifier>,
+    /// Accounts: keys, credentials, tokens.
+    pub identity: Arc<Identity>,
     /// Which show a reservation belongs to.
     pub reservations: Reservations,
     /// Where tests make the process stop.

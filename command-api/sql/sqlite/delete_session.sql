@@ -1,0 +1,1 @@
+DELETE FROM credential_sessions WHERE session_id = ?1

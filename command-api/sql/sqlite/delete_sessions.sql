@@ -1,0 +1,1 @@
+DELETE FROM credential_sessions WHERE customer_id = ?1

@@ -1,0 +1,1 @@
+INSERT INTO credentials_schema (version) VALUES (?1)

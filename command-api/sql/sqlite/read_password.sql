@@ -1,0 +1,1 @@
+SELECT phc FROM credential_passwords WHERE customer_id = ?1
