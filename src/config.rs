@@ -124,11 +124,9 @@ impl Settings {
     }
 
     /// The defaults alone.
-    ///
-    /// # Errors
-    /// None in a program that passed its tests.
-    pub fn defaults() -> anyhow::Result<Self> {
-        Self::join(Overrides::default(), Some(HashMap::new()))
+    pub fn defaults() -> Self {
+        let defaults = Self::join(Overrides::default(), Some(HashMap::new()));
+        expect_sound(defaults)
     }
 
     fn join(
@@ -213,6 +211,10 @@ impl Executor {
     }
 }
 
+fn expect_sound(defaults: anyhow::Result<Settings>) -> Settings {
+    defaults.expect("the compiled-in defaults pass the checks: a test says so")
+}
+
 fn within(key: &str, value: u64, range: RangeInclusive<u64>) -> anyhow::Result<()> {
     if !range.contains(&value) {
         bail!(
@@ -235,7 +237,7 @@ mod tests {
 
     #[test]
     fn the_defaults_are_what_the_manual_says() {
-        let settings = Settings::defaults().unwrap();
+        let settings = Settings::defaults();
         assert_eq!(settings.server.listen, ([127, 0, 0, 1], 8080).into());
         assert_eq!(settings.executor.bounds().deadline, Duration::from_secs(5));
     }

@@ -2,13 +2,16 @@
 //!
 //! [`app::App`] is the all-in-one server as a value, for `serve`, for the demo and for tests; [`driver`] generates load.
 
+pub mod api;
 pub mod app;
 pub mod catalogue;
 pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod data_folder;
 pub mod demo;
 pub mod driver;
+mod newcomer;
 pub mod roles;
 pub mod shutdown;
 pub mod telemetry;

@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_part_names_what_it_needs() {
-        let settings = Settings::defaults().unwrap();
+        let settings = Settings::defaults();
         let roles: Roles = "command-api,query-api".parse().unwrap();
         let error = roles.check_shared(&settings).unwrap_err().to_string();
         assert!(error.contains("log.url (sqlite:log.db)"), "{error}");

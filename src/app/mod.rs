@@ -2,9 +2,12 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
+use command_api::failpoints::Failpoints;
 use edge::auth::Role;
 use event_store::{Clock, EventLog, Position, SystemClock};
 use uuid::Uuid;
+
+use crate::config::Settings;
 
 /// What a server is started with.
 #[derive(Debug, Clone)]
@@ -15,21 +18,37 @@ pub struct AppConfig {
     pub data: PathBuf,
     /// The one source of time.
     pub clock: Arc<dyn Clock>,
-    /// Whether an empty data folder gets the demo catalogue.
-    pub demo_catalogue: bool,
+    /// Everything that can be set, checked.
+    pub settings: Settings,
+    /// Where tests make sagas stop.
+    pub failpoints: Failpoints,
     /// Passwords hashed with the least work the algorithm allows: for tests, never for people's passwords.
     pub cheap_passwords: bool,
 }
 
 impl AppConfig {
-    /// A server for tests: a free port of the loopback interface, the machine's clock, no demo catalogue, cheap passwords.
-    pub fn for_tests(data: impl Into<PathBuf>) -> Self {
+    /// A server as it is set up.
+    pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Self {
         Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            data: data.into(),
-            clock: Arc::new(SystemClock),
-            demo_catalogue: false,
+            listen: settings.server.listen,
+            data: settings.server.data.clone(),
+            clock,
+            settings,
+            failpoints: Failpoints::default(),
+            cheap_passwords: false,
+        }
+    }
+
+    /// A server for tests: a free port of the loopback interface, the machine's clock, no demo catalogue, cheap passwords. The
+    /// environment is not asked.
+    pub fn for_tests(data: impl Into<PathBuf>) -> Self {
+        let mut settings = Settings::defaults();
+        settings.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        settings.server.data = data.into();
+        settings.server.demo_catalogue = false;
+        Self {
             cheap_passwords: true,
+            ..Self::new(settings, Arc::new(SystemClock))
         }
     }
 }

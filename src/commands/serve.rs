@@ -36,7 +36,7 @@ async fn serve(config: AppConfig) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
     };
-    print(&newcomer::banner(&app)?);
+    print(&newcomer::banner(&app));
     let signal = signals.next().await;
     tracing::info!(signal, "shutting down");
     app.shutdown().await?;
