@@ -89,9 +89,10 @@ fn committed(outcome: Result<Outcome, CommitError>) -> Result<Position, Persiste
     match outcome {
         Ok(Outcome::Committed { first, .. }) => Ok(first),
         Ok(Outcome::VersionConflict { .. }) => Err(PersistenceError::OptimisticLockError),
-        Ok(other @ (Outcome::Known(_) | Outcome::ClaimTaken { .. })) => {
-            Err(defect(format_args!("the log answered {other:?}")))
-        }
+        Ok(
+            other
+            @ (Outcome::Known(_) | Outcome::CommandPruned { .. } | Outcome::ClaimTaken { .. }),
+        ) => Err(defect(format_args!("the log answered {other:?}"))),
         Err(CommitError::Log(error)) => Err(failed(error)),
         Err(error @ (CommitError::Overloaded | CommitError::Closed)) => {
             Err(PersistenceError::ConnectionError(Box::new(error)))

@@ -71,7 +71,7 @@ impl<D: Decider> Worker<D> {
     }
 
     /// Decides commands and records what they bring about. What is left is to be decided again.
-    async fn round(&mut self, mut open: Open<D>) -> Open<D> {
+    async fn round(&mut self, open: Open<D>) -> Open<D> {
         if let Err(error) = self.load().await {
             return fail(open, &error);
         }
@@ -95,12 +95,19 @@ impl<D: Decider> Worker<D> {
                 self.settle(open, round, Some((first, last)), known).await
             }
             Some(Ok(Outcome::Known(_))) => {
-                live.rewind();
-                self.sift(open).await
+                let left = self.sift(open).await;
+                // It may be an append of our own whose outcome was lost: what is in memory is then behind.
+                self.refresh(left).await
             }
             Some(Ok(Outcome::CommandPruned { command_id })) => {
-                live.rewind();
-                expire(open, command_id)
+                let before = open.len();
+                let left = expire(open, command_id);
+                if left.len() < before {
+                    live.rewind();
+                    return left;
+                }
+                // No command of ours: another process has recorded what time made due.
+                self.catch_up(left).await
             }
             Some(Ok(Outcome::ClaimTaken {
                 namespace,
@@ -108,22 +115,12 @@ impl<D: Decider> Worker<D> {
                 stream,
             })) => {
                 live.rewind();
-                let (own, pair) = (self.stream(), (&*namespace, &*key));
-                let taker = open
-                    .iter()
-                    .zip(&round.verdicts)
-                    .position(|(pending, verdict)| sets(pending, verdict, &round, &own, pair));
-                let Some(taker) = taker else {
-                    let text =
-                        format!("{namespace} {key} is taken by {stream}, but no command sets it");
-                    return fail(open, &Error::Broken(text));
-                };
-                open.remove(taker).answer(Err(Error::ClaimTaken {
+                let claim = ClaimChange::Set {
                     namespace,
                     key,
                     stream,
-                }));
-                open
+                };
+                self.claim_taken(open, &round, claim)
             }
             Some(Ok(Outcome::VersionConflict {
                 actual, expected, ..
@@ -136,6 +133,36 @@ impl<D: Decider> Worker<D> {
             }
             Some(Err(error)) => self.failed(open, &round, error).await,
         }
+    }
+
+    /// Answers the command that sets a claim which another stream holds. The others are left.
+    fn claim_taken(&self, mut open: Open<D>, round: &Round<D>, claim: ClaimChange) -> Open<D> {
+        let own = self.stream();
+        let mut candidates = open.iter().zip(&round.verdicts);
+        let taker = candidates
+            .position(|(pending, verdict)| sets(pending, verdict, round, &own, claim.pair()));
+        let Some(taker) = taker else {
+            return fail(
+                open,
+                &Error::Broken(format!("no command asked for {claim:?}")),
+            );
+        };
+        let (ClaimChange::Set {
+            namespace,
+            key,
+            stream,
+        }
+        | ClaimChange::Release {
+            namespace,
+            key,
+            stream,
+        }) = claim;
+        open.remove(taker).answer(Err(Error::ClaimTaken {
+            namespace,
+            key,
+            stream,
+        }));
+        open
     }
 
     fn stream(&self) -> StreamId {
@@ -189,16 +216,23 @@ impl<D: Decider> Worker<D> {
         left
     }
 
-    /// Folds on what others have written.
+    /// The stream has moved on: folds on what others have written.
     async fn catch_up(&mut self, open: Open<D>) -> Open<D> {
+        let version = self.live.as_ref().map(|live| live.version);
+        let open = self.refresh(open).await;
+        // Nothing new where there must be: what is in memory can't be trusted.
+        self.live = self.live.take().filter(|live| Some(live.version) > version);
+        open
+    }
+
+    /// Folds the stream's tail on, if there is any.
+    async fn refresh(&mut self, open: Open<D>) -> Open<D> {
         let Some(live) = self.live.as_deref_mut() else {
             return open;
         };
-        let version = live.version;
         match live.catch_up(&*self.shared.log).await {
-            Ok(true) if live.version > version => open,
-            // Nothing new, or another history: what is in memory can't be trusted.
-            Ok(_) => {
+            Ok(true) => open,
+            Ok(false) => {
                 self.live = None;
                 open
             }
@@ -321,10 +355,6 @@ fn expire<D: Decider>(open: Open<D>, command_id: Uuid) -> Open<D> {
     let (expired, left): (Open<D>, Open<D>) = open
         .into_iter()
         .partition(|pending| pending.command_id == command_id);
-    if expired.is_empty() {
-        let text = format!("command {command_id} was pruned, but no one asked for it");
-        return fail(left, &Error::Broken(text));
-    }
     for pending in expired {
         pending.answer(Err(Error::KeyExpired));
     }
