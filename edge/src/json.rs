@@ -34,6 +34,20 @@ pub struct Json<T>(pub T);
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let JsonBytes(bytes) = JsonBytes::from_request(request, state).await?;
+        parse(&bytes).map(Self)
+    }
+}
+
+/// A body that says it is JSON, not read yet: for bodies so large that [`parse`] belongs on a thread that may block. Refuses
+/// another content type and a body over the route's limit, as [`Json`] does.
+#[derive(Debug, Clone)]
+pub struct JsonBytes(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for JsonBytes {
+    type Rejection = Problem;
+
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         if !is_json(request.headers()) {
             return Err(Problem::new(
@@ -42,8 +56,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
                 "the body must be JSON, with Content-Type: application/json",
             ));
         }
-        let bytes = read(request.into_limited_body()).await?;
-        parse(&bytes).map(Self)
+        read(request.into_limited_body()).await.map(Self)
     }
 }
 
