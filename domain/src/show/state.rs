@@ -156,6 +156,17 @@ impl Show {
         self.is_cancelled() && self.reservations.has_live()
     }
 
+    /// The payments of the confirmed reservations: those that the winding-up of a cancelled show has to refund.
+    pub fn confirmed_payments(&self) -> Vec<PaymentId> {
+        let live = self
+            .reservations
+            .live()
+            .map(|slot| self.reservations.get(slot));
+        live.filter(|entry| entry.status == ReservationStatus::Confirmed)
+            .filter_map(|entry| entry.payment_id)
+            .collect()
+    }
+
     /// A reservation of this show.
     pub fn reservation(&self, id: ReservationId) -> Option<ReservationView> {
         self.reservations
