@@ -66,6 +66,9 @@ impl Fingerprints for HmacFingerprints {
 
 /// A body's canonical form: JSON without spaces, members sorted by name, defaults spelled out by `body`'s own serializer. Two
 /// bodies that mean the same have the same form.
+///
+/// # Panics
+/// If `body` can't be written as JSON, which only a map with other keys than strings or a failing serializer brings about.
 pub fn canonical(body: &impl Serialize) -> Vec<u8> {
     let value = serde_json::to_value(body)
         .expect("request bodies have string keys and no fallible serializer");

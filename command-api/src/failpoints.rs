@@ -9,7 +9,7 @@ use std::{
 };
 
 /// The places, each right after the append of the same name was acknowledged.
-pub const NAMES: [&str; 10] = [
+pub const NAMES: [&str; 11] = [
     "payment.requested",
     "payment.debited",
     "payment.confirmed",
@@ -20,6 +20,7 @@ pub const NAMES: [&str; 10] = [
     "refund.requested",
     "refund.cancelled",
     "refund.credited",
+    "refund.completed",
 ];
 
 type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -4,6 +4,7 @@
 //! from the events alone, so that a repeat of the request can be answered from the log. Process managers finish what a request began
 //! and what time alone makes due.
 
+pub mod call;
 pub mod codes;
 pub mod commands;
 pub mod credentials;

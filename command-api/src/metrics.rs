@@ -1,1 +1,53 @@
 //! What the command API measures.
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
+
+const COMMANDS: &str = "frontrow_commands_total";
+const SAGAS: &str = "frontrow_sagas_total";
+const SAGAS_STUCK: &str = "frontrow_sagas_stuck";
+const TIMERS: &str = "frontrow_timers_handled_total";
+
+/// Names, units and help of the metrics: call once, after the recorder is installed.
+pub fn describe() {
+    describe_counter!(
+        COMMANDS,
+        Unit::Count,
+        "Commands of clients, by command and outcome"
+    );
+    describe_counter!(SAGAS, Unit::Count, "Payments that came to an end, by end");
+    describe_gauge!(
+        SAGAS_STUCK,
+        Unit::Count,
+        "Timers that failed and wait for their next try, by aggregate type"
+    );
+    describe_counter!(
+        TIMERS,
+        Unit::Count,
+        "Due timers handled by process managers, by aggregate type and outcome"
+    );
+}
+
+/// A client's command was answered; `refusal` says why not as wished.
+pub(crate) fn command(name: &'static str, refusal: Option<&'static str>) {
+    counter!(COMMANDS, "command" => name, "outcome" => refusal.unwrap_or("done")).increment(1);
+}
+
+/// A saga ended: `completed`, `failed` or `refunded`.
+pub(crate) fn saga(end: &'static str) {
+    counter!(SAGAS, "end" => end).increment(1);
+}
+
+/// A due timer was handled, or its handling failed.
+pub(crate) fn timer(aggregate_type: &'static str, handled: bool) {
+    let outcome = if handled { "handled" } else { "failed" };
+    counter!(TIMERS, "aggregate_type" => aggregate_type, "outcome" => outcome).increment(1);
+}
+
+/// So many timers wait for their next try.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a gauge is a float; there are never 2^52 of them"
+)]
+pub(crate) fn stuck(aggregate_type: &'static str, timers: usize) {
+    gauge!(SAGAS_STUCK, "aggregate_type" => aggregate_type).set(timers as f64);
+}

@@ -71,8 +71,6 @@ impl Executors {
 pub struct Settings {
     /// How long a request may take before it is answered with what is known.
     pub deadline: Duration,
-    /// How long a payment belongs to its request before the process manager takes it.
-    pub resume_after: Duration,
     /// How often the process managers look for due timers where nothing wakes them. Tests that move a clock by hand set it low.
     pub poll: Duration,
 }
@@ -81,7 +79,6 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             deadline: Duration::from_secs(5),
-            resume_after: Duration::from_secs(10),
             poll: Duration::from_secs(1),
         }
     }

@@ -1,10 +1,70 @@
 //! Process managers: events in, commands out. They finish what a request began and carry out what time alone makes due.
+//!
+//! They keep nothing in memory that matters: what is to be done stands in the log as timers, and each step is one append that
+//! repeating does not change. So a crash, or two managers at once, cost time only.
 
+pub mod checkout;
+mod hold_expiry;
+pub mod refund;
+mod show_cancellation;
+mod timers;
+
+use domain::{
+    Aggregate,
+    ids::{PaymentId, ShowId},
+    payment::Payment,
+    show::Show,
+};
+use event_store::StreamId;
+use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
-use crate::state::AppState;
+use crate::{
+    process_managers::checkout::Checkout,
+    state::{AppState, Deps},
+};
 
 /// Runs all process managers until `shutdown`.
-pub async fn run(_state: AppState, shutdown: CancellationToken) {
-    shutdown.cancelled().await;
+pub async fn run(state: AppState, shutdown: CancellationToken) {
+    let payments = |stream| payment_due(&state, stream).boxed();
+    let shows = |stream| show_due(&state, stream).boxed();
+    tokio::join!(
+        timers::serve(&state, Payment::TYPE, payments, &shutdown),
+        timers::serve(&state, Show::TYPE, shows, &shutdown),
+    );
+}
+
+/// Why a due timer could not be served.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    Checkout(#[from] checkout::Halt),
+    #[error(transparent)]
+    Show(#[from] event_store::executor::Error<domain::show::Error>),
+    #[error(transparent)]
+    Cancellation(#[from] show_cancellation::Error),
+    #[error("the stream's id is not a UUID")]
+    Id(#[from] uuid::Error),
+}
+
+/// A payment that its request left behind.
+async fn payment_due(deps: &Deps, stream: StreamId) -> Result<(), Error> {
+    let id: PaymentId = stream.aggregate_id.parse()?;
+    Ok(Checkout::of_manager(deps, id).drive().await?)
+}
+
+/// A show with a hold that ran out, or one that was cancelled.
+async fn show_due(deps: &Deps, stream: StreamId) -> Result<(), Error> {
+    let id: ShowId = stream.aggregate_id.parse()?;
+    if deps
+        .executors
+        .shows
+        .read(&stream.aggregate_id, |show: &Show, _, _| {
+            show.is_winding_up()
+        })
+        .await?
+    {
+        return Ok(show_cancellation::wind_up(deps, id).await?);
+    }
+    Ok(hold_expiry::expire(deps, id).await?)
 }

@@ -1,10 +1,34 @@
 //! The route table.
 
-use axum::Router;
-use utoipa::openapi::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
+mod announce_concert;
+mod block_seats;
+mod cancel_reservation;
+mod cancel_show;
+mod charge_points;
+mod create_venue;
+mod extend_hold;
+mod hold_seats;
+mod pay;
+mod refund_payment;
+mod release_blocks;
+mod schedule_show;
 
-use crate::state::AppState;
+use std::collections::BTreeMap;
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, FromRequest, Request},
+};
+use domain::ids::{ReservationId, ShowId};
+use edge::{Problem, json, layers::VENUE_BODY_LIMIT_BYTES, problem::ProblemBody};
+use serde::Deserialize;
+use utoipa::{
+    IntoParams, IntoResponses, OpenApi, ToSchema,
+    openapi::{self, ContentBuilder, Ref, RefOr, Response, ResponseBuilder},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{error::log_failed, state::AppState};
 
 /// Every call of the command API.
 pub fn router(state: AppState) -> Router {
@@ -12,10 +36,109 @@ pub fn router(state: AppState) -> Router {
 }
 
 /// The description of every call.
-pub fn openapi() -> OpenApi {
+pub fn openapi() -> openapi::OpenApi {
     table().split_for_parts().1
 }
 
 fn table() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+    OpenApiRouter::with_openapi(Schemas::openapi())
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(create_venue::create_venue))
+                .layer(DefaultBodyLimit::max(VENUE_BODY_LIMIT_BYTES)),
+        )
+        .routes(routes!(announce_concert::announce_concert))
+        .routes(routes!(schedule_show::schedule_show))
+        .routes(routes!(cancel_show::cancel_show))
+        .routes(routes!(block_seats::block_seats))
+        .routes(routes!(release_blocks::release_blocks))
+        .routes(routes!(hold_seats::hold_seats))
+        .routes(routes!(extend_hold::extend_hold))
+        .routes(routes!(cancel_reservation::cancel_reservation))
+        .routes(routes!(charge_points::charge_points))
+        .routes(routes!(pay::pay))
+        .routes(routes!(refund_payment::refund_payment))
+}
+
+/// What the descriptions of several calls refer to.
+#[derive(OpenApi)]
+#[openapi(components(schemas(ProblemBody)))]
+struct Schemas;
+
+/// Headers that every command accepts.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes headers that extractors read")]
+pub(crate) struct Headers {
+    /// The client's name for one attempt, up to 255 bytes: repeated with the same key, a command takes effect once and a
+    /// success is answered again.
+    #[param(rename = "Idempotency-Key")]
+    idempotency_key: Option<String>,
+}
+
+/// How every command may be refused; `docs/errors.md` lists the codes.
+#[derive(Debug)]
+pub(crate) struct Refusals;
+
+impl IntoResponses for Refusals {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let problem = |description| {
+            let schema = Ref::from_schema_name(ProblemBody::name());
+            let content = ContentBuilder::new().schema(Some(schema)).build();
+            let response = ResponseBuilder::new()
+                .description(description)
+                .content("application/problem+json", content);
+            RefOr::T(response.build())
+        };
+        [
+            ("400", "Malformed."),
+            ("401", "No valid token."),
+            ("403", "A token for another role."),
+            ("404", "Unknown, or another's."),
+            ("409", "In conflict with what stands, or already done."),
+            ("413", "The body is too large."),
+            ("422", "Refused by a rule."),
+            ("425", "Not on sale yet."),
+            ("503", "Overloaded, busy, unavailable, or the outcome is unknown: repeat with the same key."),
+        ]
+        .into_iter()
+        .map(|(status, description)| (status.to_owned(), problem(description)))
+        .collect()
+    }
+}
+
+/// A body without content: none at all, or `{}`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Nothing;
+
+impl FromRequest<AppState> for Nothing {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Empty {}
+        let bytes = axum::body::Bytes::from_request(request, state).await;
+        let bytes = bytes.map_err(|_| {
+            Problem::new(
+                axum::http::StatusCode::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                "no body is expected",
+            )
+        })?;
+        if !bytes.is_empty() {
+            let Empty {} = json::parse(&bytes)?;
+        }
+        Ok(Self)
+    }
+}
+
+/// The show that a reservation belongs to.
+async fn show_of(state: &AppState, reservation: ReservationId) -> Result<ShowId, Problem> {
+    let show = state
+        .reservations
+        .show_of(reservation)
+        .await
+        .map_err(|error| log_failed(&error))?;
+    show.ok_or_else(|| Problem::not_found("reservation"))
 }

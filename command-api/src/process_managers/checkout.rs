@@ -1,0 +1,403 @@
+//! The saga of a payment: debit the points, confirm the seats, or undo what was done.
+//!
+//! ```text
+//!  payment requested ─▶ account debited ─▶ show confirmed ─▶ payment completed ─▶ (refund: see refund.rs)
+//!                              │ refused         │ refused
+//!                              └────────┬────────┘
+//!                                       ▼
+//!                       show: payment abandoned ─▶ account credited, or barred ─▶ payment failed
+//! ```
+//!
+//! Each step is one append under an id made of the payment and the step's name: whoever repeats a step, the request that began the
+//! payment or the process manager after a crash, changes nothing. The show is the point of no return: once it confirmed, abandoning
+//! is refused for good and the saga goes forward. A timeout or an unknown outcome is repeated, never compensated.
+
+use domain::{
+    ids::PaymentId,
+    payment::{self, Payment, Status},
+    point_account,
+    points::Points,
+    show,
+};
+use event_store::{
+    Executor, Position,
+    commands::Fingerprint,
+    executor::{self, Answer, Request},
+};
+use tokio::time::Instant;
+
+use crate::{
+    commands::{Origin, step_id},
+    deciding::{Deciding, Stored},
+    metrics,
+    process_managers::refund,
+    state::Deps,
+};
+
+/// Why a saga does not go on now.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Halt {
+    /// A step found no answer; it may or may not have been recorded. To be repeated.
+    #[error("the step {step} of payment {payment_id} is to be repeated: {cause}")]
+    Later {
+        /// Which payment.
+        payment_id: PaymentId,
+        /// Which step.
+        step: &'static str,
+        /// What came instead of an answer.
+        cause: String,
+    },
+    /// A step was answered as it never should be: a defect, to be looked at.
+    #[error("the step {step} of payment {payment_id} can't be carried out: {cause}")]
+    Broken {
+        /// Which payment.
+        payment_id: PaymentId,
+        /// Which step.
+        step: &'static str,
+        /// What was answered.
+        cause: String,
+    },
+}
+
+/// How the saga of a payment ended; read from its events, so it is the same whenever it is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// Paid.
+    Completed {
+        /// What was debited.
+        amount: Points,
+        /// Balance after the debit.
+        balance: Points,
+        /// Where the saga's last event stands.
+        position: Position,
+    },
+    /// Undone.
+    Failed {
+        /// Code of the refusal.
+        code: String,
+        /// Whether points had been debited and were credited back.
+        refunded: bool,
+        /// What was to be paid.
+        amount: Points,
+        /// Balance after the compensation.
+        balance: Points,
+        /// Where the saga's last event stands.
+        position: Position,
+    },
+}
+
+/// Drives the saga of one payment.
+#[derive(Debug)]
+pub struct Checkout<'a> {
+    pub(super) deps: &'a Deps,
+    pub(super) payment_id: PaymentId,
+    pub(super) origin: Origin,
+    pub(super) deadline: Option<Instant>,
+}
+
+/// A step that the aggregate answered.
+pub(super) type Stepped<A> =
+    Result<Answer<<A as domain::Aggregate>::Event>, <A as domain::Aggregate>::Error>;
+
+impl<'a> Checkout<'a> {
+    /// On behalf of a request: its actor and trace stand in the metadata, and no step is begun after `deadline`.
+    pub fn of_request(
+        deps: &'a Deps,
+        payment_id: PaymentId,
+        origin: &Origin,
+        deadline: Instant,
+    ) -> Self {
+        let origin = Origin {
+            causation_id: Some(payment_id.0),
+            ..origin.clone()
+        };
+        Self {
+            deps,
+            payment_id,
+            origin,
+            deadline: Some(deadline),
+        }
+    }
+
+    /// On behalf of the process manager.
+    pub fn of_manager(deps: &'a Deps, payment_id: PaymentId) -> Self {
+        let origin = Origin::manager("checkout", payment_id.0);
+        Self {
+            deps,
+            payment_id,
+            origin,
+            deadline: None,
+        }
+    }
+
+    /// Does whatever the payment still needs: the checkout, then a refund that was asked for.
+    ///
+    /// # Errors
+    /// [`Halt`].
+    pub async fn drive(&self) -> Result<(), Halt> {
+        let payment = self.look().await?;
+        if payment.status == Status::Running {
+            self.finish(&payment).await?;
+        }
+        if self.look().await?.status == Status::Refunding {
+            refund::refund(self).await?;
+        }
+        Ok(())
+    }
+
+    /// The payment as it stands.
+    ///
+    /// # Errors
+    /// [`Halt::Later`].
+    pub async fn look(&self) -> Result<Payment, Halt> {
+        let payments = &self.deps.executors.payments;
+        let payment = payments
+            .read(&self.payment_id.to_string(), |payment, _, _| {
+                payment.clone()
+            })
+            .await;
+        payment.map_err(|error| self.later("look", &error))
+    }
+
+    /// Brings the checkout to its end, or says how it ended before. A refund afterwards does not change that answer.
+    ///
+    /// # Errors
+    /// [`Halt`].
+    pub async fn finish(&self, payment: &Payment) -> Result<End, Halt> {
+        match payment.status {
+            Status::Running => self.run(payment).await,
+            Status::Completed | Status::Refunding | Status::Refunded => self.complete(0).await,
+            Status::Failed => {
+                let code = payment.failure.clone().unwrap_or_default();
+                self.compensate(payment, code).await
+            }
+            Status::None => Err(self.broken("look", &"there is no such payment")),
+        }
+    }
+
+    async fn run(&self, payment: &Payment) -> Result<End, Halt> {
+        let balance = match self.debit(payment).await? {
+            Ok(balance) => balance,
+            Err(refusal) => return self.abandon(payment, refusal.code()).await,
+        };
+        self.deps.failpoints.pass("payment.debited").await;
+        if let Err(refusal) = self.confirm(payment).await? {
+            return self.abandon(payment, refusal.code()).await;
+        }
+        self.deps.failpoints.pass("payment.confirmed").await;
+        self.complete(balance).await
+    }
+
+    /// The balance after the debit.
+    async fn debit(&self, payment: &Payment) -> Result<Result<Points, point_account::Error>, Halt> {
+        let command = point_account::Command::Debit {
+            customer_id: payment.customer_id,
+            payment_id: self.payment_id,
+            amount: payment.amount,
+        };
+        let accounts = &self.deps.executors.accounts;
+        match self
+            .step(accounts, &payment.customer_id, "debit", command)
+            .await?
+        {
+            Ok(answer) => match answer.events.first().map(|decided| &decided.event) {
+                Some(point_account::Event::PointsDebited { balance_after, .. }) => {
+                    Ok(Ok(*balance_after))
+                }
+                other => Err(self.broken("debit", &format!("{other:?}"))),
+            },
+            Err(refusal) => Ok(Err(refusal)),
+        }
+    }
+
+    async fn confirm(&self, payment: &Payment) -> Result<Result<(), show::Error>, Halt> {
+        let command = show::Command::Confirm {
+            reservation_id: payment.reservation_id,
+            payment_id: self.payment_id,
+            amount: payment.amount,
+        };
+        let shows = &self.deps.executors.shows;
+        Ok(self
+            .step(shows, &payment.show_id, "confirm", command)
+            .await?
+            .map(|_| ()))
+    }
+
+    /// Gives the payment up for the refusal `code`; or goes forward where the show has confirmed it meanwhile.
+    async fn abandon(&self, payment: &Payment, code: &str) -> Result<End, Halt> {
+        let command = show::Command::Abandon {
+            reservation_id: payment.reservation_id,
+            payment_id: self.payment_id,
+            code: code.to_owned(),
+        };
+        let shows = &self.deps.executors.shows;
+        match self
+            .step(shows, &payment.show_id, "abandon", command)
+            .await?
+        {
+            Ok(answer) => {
+                self.deps.failpoints.pass("payment.abandoned").await;
+                // Another driver may have come first, for another reason: what is recorded counts.
+                let recorded = answer
+                    .events
+                    .iter()
+                    .find_map(|decided| match &decided.event {
+                        show::Event::PaymentAbandoned { code, .. } => Some(code.clone()),
+                        _ => None,
+                    });
+                self.compensate(payment, recorded.unwrap_or_else(|| code.to_owned()))
+                    .await
+            }
+            // Another driver of this saga got further than this one: its debit is recorded, and answered again.
+            Err(show::Error::AlreadyConfirmed) => match self.debit(payment).await? {
+                Ok(balance) => self.complete(balance).await,
+                Err(refusal) => Err(self.broken("debit", &refusal)),
+            },
+            Err(refusal) => Err(self.broken("abandon", &refusal)),
+        }
+    }
+
+    async fn compensate(&self, payment: &Payment, code: String) -> Result<End, Halt> {
+        let (balance, refunded) = self.credit(payment).await?;
+        self.deps.failpoints.pass("payment.credited").await;
+        let command = payment::Command::Fail {
+            code: code.clone(),
+            refunded,
+        };
+        let payments = &self.deps.executors.payments;
+        let answer = match self
+            .step(payments, &self.payment_id, "fail", command)
+            .await?
+        {
+            Ok(answer) => answer,
+            Err(refusal) => return Err(self.broken("fail", &refusal)),
+        };
+        self.deps.failpoints.pass("payment.failed").await;
+        match answer.events.first().map(|decided| &decided.event) {
+            Some(payment::Event::PaymentFailed {
+                code,
+                refunded,
+                amount,
+                ..
+            }) => {
+                Self::ended(&answer, "failed");
+                let (code, refunded, amount) = (code.clone(), *refunded, *amount);
+                Ok(End::Failed {
+                    code,
+                    refunded,
+                    amount,
+                    balance,
+                    position: answer.position,
+                })
+            }
+            other => Err(self.broken("fail", &format!("{other:?}"))),
+        }
+    }
+
+    /// Gives back what the payment debited, or bars it from debiting: the balance afterwards, and whether points came back. One step
+    /// for compensation and refund alike, so that they can't both give back.
+    pub(super) async fn credit(&self, payment: &Payment) -> Result<(Points, bool), Halt> {
+        use point_account::Event;
+        let command = point_account::Command::Credit {
+            customer_id: payment.customer_id,
+            payment_id: self.payment_id,
+        };
+        let accounts = &self.deps.executors.accounts;
+        let answer = match self
+            .step(accounts, &payment.customer_id, "credit", command)
+            .await?
+        {
+            Ok(answer) => answer,
+            Err(refusal) => return Err(self.broken("credit", &refusal)),
+        };
+        match answer.events.first().map(|decided| &decided.event) {
+            Some(Event::PointsCredited { balance_after, .. }) => Ok((*balance_after, true)),
+            Some(Event::PointsDebitBarred { balance_after, .. }) => Ok((*balance_after, false)),
+            other => Err(self.broken("credit", &format!("{other:?}"))),
+        }
+    }
+
+    async fn complete(&self, balance: Points) -> Result<End, Halt> {
+        let command = payment::Command::Complete { balance };
+        let payments = &self.deps.executors.payments;
+        let answer = match self
+            .step(payments, &self.payment_id, "complete", command)
+            .await?
+        {
+            Ok(answer) => answer,
+            Err(refusal) => return Err(self.broken("complete", &refusal)),
+        };
+        self.deps.failpoints.pass("payment.completed").await;
+        match answer.events.first().map(|decided| &decided.event) {
+            Some(payment::Event::PaymentCompleted {
+                amount, balance, ..
+            }) => {
+                Self::ended(&answer, "completed");
+                Ok(End::Completed {
+                    amount: *amount,
+                    balance: *balance,
+                    position: answer.position,
+                })
+            }
+            other => Err(self.broken("complete", &format!("{other:?}"))),
+        }
+    }
+
+    /// Counts an end once, however often it is answered.
+    pub(super) fn ended<E>(answer: &Answer<E>, end: &'static str) {
+        if !answer.repeated {
+            metrics::saga(end);
+        }
+    }
+
+    /// Carries out a step, or repeats its answer.
+    pub(super) async fn step<A: Stored>(
+        &self,
+        executor: &Executor<Deciding<A>>,
+        id: &(impl ToString + Sync),
+        step: &'static str,
+        command: A::Command,
+    ) -> Result<Stepped<A>, Halt> {
+        let request = Request {
+            command_id: step_id(self.payment_id.0, step),
+            // The id is ours alone: nobody can use it for something else.
+            fingerprint: Fingerprint::default(),
+            command,
+            metadata: self.origin.metadata(),
+            claims: Vec::new(),
+            deadline: self.deadline,
+        };
+        match executor.execute(&id.to_string(), request).await {
+            Ok(answer) => Ok(Ok(answer)),
+            Err(executor::Error::Refused { error, .. }) => Ok(Err(error)),
+            Err(
+                error @ (executor::Error::Overloaded
+                | executor::Error::Busy
+                | executor::Error::Unknown(_)
+                | executor::Error::Unavailable(_)),
+            ) => Err(self.later(step, &error)),
+            Err(
+                error @ (executor::Error::ClaimTaken { .. }
+                | executor::Error::KeyReused
+                | executor::Error::KeyExpired
+                | executor::Error::Broken(_)),
+            ) => Err(self.broken(step, &error)),
+        }
+    }
+
+    fn later(&self, step: &'static str, cause: &dyn std::fmt::Display) -> Halt {
+        Halt::Later {
+            payment_id: self.payment_id,
+            step,
+            cause: cause.to_string(),
+        }
+    }
+
+    pub(super) fn broken(&self, step: &'static str, cause: &dyn std::fmt::Display) -> Halt {
+        Halt::Broken {
+            payment_id: self.payment_id,
+            step,
+            cause: cause.to_string(),
+        }
+    }
+}
