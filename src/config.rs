@@ -8,7 +8,7 @@ use anyhow::{Context, bail, ensure};
 use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
 
-use crate::roles::Roles;
+use crate::{adapters, roles::Roles};
 
 /// Every key with its unit and default; also the manual.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");
@@ -20,7 +20,7 @@ pub struct Settings {
     /// The process.
     pub server: Server,
     /// The event log.
-    pub log: Adapter,
+    pub log: Log,
     /// The bus.
     pub bus: Adapter,
     /// The read model.
@@ -51,6 +51,16 @@ pub struct Server {
     pub shutdown_seconds: u64,
     /// Whether an empty folder gets the demo catalogue.
     pub demo_catalogue: bool,
+}
+
+/// `[log]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// Scheme and place.
+    pub url: String,
+    /// SQLite's setting of this name.
+    pub synchronous: String,
 }
 
 /// A port's adapter, chosen by URL.
@@ -192,6 +202,7 @@ impl Settings {
             !self.server.data.as_os_str().is_empty(),
             "server.data must name a folder"
         );
+        adapters::check(self)?;
         let roles: Roles = self.server.roles.parse()?;
         roles.check_shared(self)
     }
@@ -271,6 +282,8 @@ mod tests {
             ("FRONTROW__SERVER__LISTEN", "here", "listen"),
             ("FRONTROW__SERVER__ROLES", "relay", "--roles all"),
             ("FRONTROW__SERVER__ROLES", "chef", "unknown role"),
+            ("FRONTROW__LOG__URL", "pigeon:coop", "there is sqlite:PATH"),
+            ("FRONTROW__BUS__URL", "pigeon:coop", "there is log:"),
         ] {
             let error = format!("{:#}", with(key, value).unwrap_err());
             assert!(error.contains(says), "{key}={value}: {error}");

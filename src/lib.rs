@@ -2,6 +2,7 @@
 //!
 //! [`app::App`] is the all-in-one server as a value, for `serve`, for the demo and for tests; [`driver`] generates load.
 
+pub mod adapters;
 pub mod api;
 pub mod app;
 pub mod catalogue;

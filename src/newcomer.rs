@@ -1,8 +1,133 @@
-//! What a newcomer is shown: where the server is, and three lines to paste.
+//! What a newcomer is shown: a show on sale, and three lines to paste.
 
-use crate::app::App;
+use std::{fmt::Write, fs, path::PathBuf};
 
-/// The text that `serve` prints once it serves.
+use anyhow::Context;
+use chrono::{DateTime, SubsecRound, Utc};
+use edge::auth::Role;
+use hyper::http::HeaderValue;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    catalogue::{self, SHOWCASE_CATEGORY, Terms},
+    data_folder,
+    driver::{Call, Connections},
+};
+
+/// File of the data folder that remembers the demo catalogue.
+const FILE: &str = "demo.json";
+/// What the newcomer may spend: enough for every place of the hall.
+const POINTS: u64 = 1_000_000;
+/// Time to read before paying.
+const HOLD_SECONDS: u32 = 300;
+/// Fifty rounds of two.
+const MAX_SEATS_PER_CUSTOMER: u32 = 100;
+
+/// The demo catalogue of a data folder. Written before the import, so that one that was cut short goes on at the next start with the
+/// same requests under the same keys.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct DemoShow {
+    on_sale_at: DateTime<Utc>,
+    organizer_id: Uuid,
+    customer_id: Uuid,
+    /// Known once everything is there.
+    show_id: Option<Uuid>,
+}
+
+/// The demo show of the app's data folder: put up where the log is empty, `None` where it holds something else.
+///
+/// # Errors
+/// What kept it from being put up.
+pub(crate) async fn prepare(app: &App) -> anyhow::Result<Option<DemoShow>> {
+    let path = app.data().join(FILE);
+    let mut demo = match fs::read(&path) {
+        Ok(text) => serde_json::from_slice(&text).with_context(|| path.display().to_string())?,
+        Err(_) if app.log().head().await?.position.0 > 0 => return Ok(None),
+        Err(_) => {
+            let demo = DemoShow {
+                on_sale_at: app.clock().now().trunc_subsecs(0),
+                organizer_id: app.default_subject(Role::Organizer),
+                customer_id: Uuid::now_v7(),
+                show_id: None,
+            };
+            demo.save(path.clone())?;
+            demo
+        }
+    };
+    if demo.show_id.is_none() {
+        demo.show_id = Some(demo.put_up(app).await?);
+        demo.save(path)?;
+    }
+    Ok(Some(demo))
+}
+
+impl DemoShow {
+    fn save(&self, path: PathBuf) -> anyhow::Result<()> {
+        let text = serde_json::to_vec_pretty(self)?;
+        data_folder::write_whole(&path, &text).with_context(|| path.display().to_string())
+    }
+
+    async fn put_up(&self, app: &App) -> anyhow::Result<Uuid> {
+        let server = Connections::new(app.addr(), 1);
+        let bearer = |role, id| HeaderValue::from_str(&format!("Bearer {}", app.token(role, id)));
+        let organizer = bearer(Role::Organizer, self.organizer_id)?;
+        let customer = bearer(Role::Customer, self.customer_id)?;
+        let terms = Terms {
+            on_sale_at: self.on_sale_at,
+            hold_seconds: HOLD_SECONDS,
+            max_seats_per_customer: MAX_SEATS_PER_CUSTOMER,
+        };
+        let show_id = catalogue::import(&server, &organizer, &terms).await?;
+        let charge = Call::post("/v1/points/charges", &json!({"amount": POINTS}))
+            .authorized(customer)
+            .keyed("demo-catalogue");
+        let _: Value = catalogue::created(&server, charge).await?;
+        // The first line shows seats at once.
+        app.settle().await?;
+        Ok(show_id)
+    }
+}
+
+/// The text that `serve` prints once it serves. The three lines work as they are, in this order, again and again.
 pub(crate) fn banner(app: &App) -> String {
-    format!("Frontrow serves {}", app.url())
+    let url = app.url();
+    let mut text = format!(
+        "Frontrow serves {url}\n  data folder   {}\n  API           {url}/docs/\n",
+        app.data().display()
+    );
+    let Some((demo, show_id)) = app.demo_show().and_then(|demo| Some((demo, demo.show_id?))) else {
+        return text;
+    };
+    let token = app.token(Role::Customer, demo.customer_id);
+    let hold = json!({"show_id": show_id, "best_available":
+        {"category": SHOWCASE_CATEGORY, "quantity": 2, "adjacent": true}});
+    let headers = format!("-H 'Authorization: Bearer {token}' -H 'Content-Type: application/json'");
+    let find_id = r#"sed 's/.*"reservation_id":"\([^"]*\)".*/\1/'"#;
+    let lines = [
+        (
+            "list seats",
+            format!(
+                "curl -s '{url}/v1/shows/{show_id}/seats?category={SHOWCASE_CATEGORY}&status=available'; echo"
+            ),
+        ),
+        (
+            "hold two for five minutes",
+            format!("HELD=$(curl -s {url}/v1/reservations {headers} -d '{hold}'); echo \"$HELD\""),
+        ),
+        (
+            "pay for them",
+            format!(
+                "curl -s {url}/v1/payments {headers} -d '{{\"method\":\"points\",\"reservation_id\":\"'$(echo \"$HELD\" | {find_id})'\"}}'; echo"
+            ),
+        ),
+    ];
+    text.push_str("\nA concert is on sale. Paste these three lines, as often as you like:\n");
+    for (number, (what, line)) in lines.iter().enumerate() {
+        // Writing to a String can't fail.
+        let _ = write!(text, "\n# {}. {what}\n{line}\n", number + 1);
+    }
+    text
 }

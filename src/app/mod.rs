@@ -1,13 +1,43 @@
 //! The all-in-one server as a value: start it, talk to it over HTTP, stop it.
+//!
+//! ```text
+//!  stop:  listener ── requests in flight, streams ──▶ process managers, executors ──▶ committer ──▶ projections, seat maps ──▶ stores
+//! ```
+//!
+//! Each part ends only when nobody is left who could give it work, so that what was accepted is finished and answered.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+mod assembly;
+mod stages;
 
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context, ensure};
 use command_api::failpoints::Failpoints;
-use edge::auth::Role;
+use edge::auth::{Principal, Role, Signer};
 use event_store::{Clock, EventLog, Position, SystemClock};
+use read_model::ReadModel;
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use crate::config::Settings;
+use self::stages::Stages;
+use crate::{
+    adapters::Stores,
+    config::Settings,
+    data_folder::DataFolder,
+    newcomer::{self, DemoShow},
+};
+
+/// How long projections may take to come to the log's end before [`App::settle`] gives up.
+const SETTLE_WITHIN: Duration = Duration::from_secs(30);
+/// How often [`App::settle`] looks.
+const SETTLE_LOOK: Duration = Duration::from_millis(2);
+/// Validity of the tokens that the app hands out itself.
+const TOKEN_VALID_FOR: Duration = Duration::from_hours(24);
 
 /// What a server is started with.
 #[derive(Debug, Clone)]
@@ -22,6 +52,8 @@ pub struct AppConfig {
     pub settings: Settings,
     /// Where tests make sagas stop.
     pub failpoints: Failpoints,
+    /// How often process managers look for due timers where nothing wakes them.
+    pub poll: Duration,
     /// Passwords hashed with the least work the algorithm allows: for tests, never for people's passwords.
     pub cheap_passwords: bool,
 }
@@ -35,18 +67,20 @@ impl AppConfig {
             clock,
             settings,
             failpoints: Failpoints::default(),
+            poll: command_api::Settings::default().poll,
             cheap_passwords: false,
         }
     }
 
-    /// A server for tests: a free port of the loopback interface, the machine's clock, no demo catalogue, cheap passwords. The
-    /// environment is not asked.
+    /// A server for tests: a free port of the loopback interface, the machine's clock, no demo catalogue, cheap passwords, process
+    /// managers that look often, because a clock that is moved by hand wakes nobody. The environment is not asked.
     pub fn for_tests(data: impl Into<PathBuf>) -> Self {
         let mut settings = Settings::defaults();
         settings.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         settings.server.data = data.into();
         settings.server.demo_catalogue = false;
         Self {
+            poll: Duration::from_millis(20),
             cheap_passwords: true,
             ..Self::new(settings, Arc::new(SystemClock))
         }
@@ -55,50 +89,113 @@ impl AppConfig {
 
 /// A running server. Dropping it stops it without ceremony; [`App::shutdown`] stops it in order.
 #[derive(Debug)]
-pub struct App {}
+pub struct App {
+    addr: SocketAddr,
+    clock: Arc<dyn Clock>,
+    signer: Arc<Signer>,
+    stores: Stores,
+    stages: Stages,
+    demo_show: Option<DemoShow>,
+    /// How long a shutdown may take.
+    patience: Duration,
+    folder: DataFolder,
+}
 
 impl App {
     /// Opens the data folder, starts every role and listens. Answers once the server accepts requests.
     ///
     /// # Errors
     /// Whatever keeps the server from starting, as a message for its operator.
-    pub async fn start(_config: AppConfig) -> anyhow::Result<Self> {
-        std::future::ready(()).await;
-        anyhow::bail!("the roles are not joined yet")
+    pub async fn start(config: AppConfig) -> anyhow::Result<Self> {
+        let folder = DataFolder::lock(&config.data)?;
+        let demo_catalogue = config.settings.server.demo_catalogue;
+        let patience = Duration::from_secs(config.settings.server.shutdown_seconds);
+        let clock = config.clock.clone();
+        let parts = assembly::assemble(config).await?;
+        let mut app = Self {
+            addr: parts.addr,
+            clock,
+            signer: parts.signer,
+            stores: parts.stores,
+            stages: parts.stages,
+            demo_show: None,
+            patience,
+            folder,
+        };
+        if demo_catalogue {
+            app.demo_show = newcomer::prepare(&app)
+                .await
+                .context("the demo catalogue can't be put up")?;
+        }
+        Ok(app)
     }
 
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], 0))
+        self.addr
     }
 
     /// `http://` and the address.
     pub fn url(&self) -> String {
-        format!("http://{}", self.addr())
+        format!("http://{}", self.addr)
+    }
+
+    /// Its data folder.
+    pub fn data(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The show that newcomers are shown, where there is one.
+    pub(crate) fn demo_show(&self) -> Option<&DemoShow> {
+        self.demo_show.as_ref()
+    }
+
+    /// The server's time.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
     }
 
     /// A token that says that its bearer is `subject`, in `role`.
-    pub fn token(&self, _role: Role, _subject: Uuid) -> String {
-        String::new()
+    pub fn token(&self, role: Role, subject: Uuid) -> String {
+        let principal = Principal { id: subject, role };
+        self.signer
+            .issue(principal, self.clock.now(), TOKEN_VALID_FOR)
     }
 
     /// Whom the tokens of this data folder name in `role` unless told otherwise.
-    pub fn default_subject(&self, _role: Role) -> Uuid {
-        Uuid::nil()
+    pub fn default_subject(&self, role: Role) -> Uuid {
+        self.signer.default_subject(role)
     }
 
     /// The log, to look at what was recorded.
     pub fn log(&self) -> Arc<dyn EventLog> {
-        unreachable!("no server starts yet")
+        self.stores.log.clone()
     }
 
-    /// Waits until every projection stands where the log ends, and answers with that position.
+    /// The read model, to look at what was projected.
+    pub fn read_model(&self) -> Arc<dyn ReadModel> {
+        self.stores.read_model.clone()
+    }
+
+    /// Waits until every projection stands where the log ended at the call, and answers with that position.
     ///
     /// # Errors
-    /// When that takes longer than a bound of 10 s.
+    /// When that takes longer than a bound of 30 s.
     pub async fn settle(&self) -> anyhow::Result<Position> {
-        std::future::ready(()).await;
-        anyhow::bail!("the roles are not joined yet")
+        let head = self.stores.log.head().await?.position;
+        let end = Instant::now() + SETTLE_WITHIN;
+        loop {
+            let checkpoints = self.stores.read_model.checkpoints().await?;
+            let positions = checkpoints.iter().map(|checkpoint| checkpoint.position);
+            if head.0 == 0 || positions.min().is_some_and(|position| position >= head.0) {
+                return Ok(head);
+            }
+            ensure!(
+                Instant::now() < end,
+                "the projections did not come to position {head} within {SETTLE_WITHIN:?}: {checkpoints:?}"
+            );
+            sleep(SETTLE_LOOK).await;
+        }
     }
 
     /// Stops in order: no new connections, what was accepted is finished, streams end, everything is flushed.
@@ -106,7 +203,8 @@ impl App {
     /// # Errors
     /// When that takes longer than the configured bound.
     pub async fn shutdown(self) -> anyhow::Result<()> {
-        std::future::ready(()).await;
+        self.stages.end(self.patience).await?;
+        self.stores.log.close().await;
         Ok(())
     }
 }

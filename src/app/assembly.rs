@@ -1,0 +1,174 @@
+//! Joins the crates: stores, executors, routers, tasks.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use axum::Router;
+use command_api::{
+    Deps, Executors,
+    commands::HmacFingerprints,
+    identity::{self, Identity},
+    key_store::HmacPurpose,
+    passwords::{self, Passwords},
+    reservations::Reservations,
+};
+use edge::{
+    auth::{Signer, Verifier},
+    layers::LayersConfig,
+    probes::Readiness,
+    server::ServerConfig,
+};
+use event_store::Committer;
+use tokio::{net::TcpListener, time::interval};
+
+use super::{AppConfig, stages::Stages};
+use crate::{adapters::Stores, api, telemetry};
+
+/// A server's parts, running.
+pub(super) struct Parts {
+    pub(super) addr: SocketAddr,
+    pub(super) signer: Arc<Signer>,
+    pub(super) stores: Stores,
+    pub(super) stages: Stages,
+}
+
+/// Opens the stores, starts the roles, and listens once all of that has worked.
+pub(super) async fn assemble(config: AppConfig) -> anyhow::Result<Parts> {
+    let metrics = telemetry::metrics()?;
+    let signer = Arc::new(Signer::open(&config.data)?);
+    let clock = config.clock.clone();
+    let now = { Arc::new(move || clock.now()) };
+    let verifier = Arc::new(Verifier::new([signer.public_key()], now));
+    let stores = Stores::open(&config.settings, &config.data).await?;
+    let stages = Stages::default();
+
+    let commands = commands(&config, &stores, &stages, &signer, &verifier).await?;
+    let router = command_api::router(commands.clone());
+    let readiness = readiness(&stores);
+    let render = metrics.clone();
+    let router = edge::layers::apply(router, &LayersConfig::default())
+        .merge(edge::docs::router(api::openapi()))
+        .merge(edge::probes::router(readiness, move || {
+            telemetry::render(&render)
+        }));
+
+    stages
+        .managing
+        .tasks
+        .spawn(command_api::process_managers::run(
+            commands,
+            stages.managing.end.clone(),
+        ));
+    let upkeep = async move {
+        let mut ticks = interval(telemetry::UPKEEP);
+        loop {
+            ticks.tick().await;
+            metrics.run_upkeep();
+        }
+    };
+    let end = stages.following.end.clone();
+    stages
+        .following
+        .tasks
+        .spawn(async move { end.run_until_cancelled(upkeep).await });
+    let addr = listen(&config, router, &stages).await?;
+    Ok(Parts {
+        addr,
+        signer,
+        stores,
+        stages,
+    })
+}
+
+async fn commands(
+    config: &AppConfig,
+    stores: &Stores,
+    stages: &Stages,
+    signer: &Arc<Signer>,
+    verifier: &Arc<Verifier>,
+) -> anyhow::Result<command_api::AppState> {
+    let committing = &stages.committing;
+    let committer = Committer::start(
+        stores.log.clone(),
+        &committing.tasks,
+        committing.end.clone(),
+    );
+    let deciding = &stages.deciding;
+    let executors = Executors::new(
+        &stores.log,
+        &committer,
+        &config.clock,
+        &config.settings.executor.bounds(),
+        &deciding.tasks,
+        &deciding.end,
+    );
+    let fingerprints = stores.keys.hmac_key(HmacPurpose::Fingerprint).await?;
+    Ok(command_api::AppState::new(Deps {
+        log: stores.log.clone(),
+        clock: config.clock.clone(),
+        executors,
+        fingerprints: Arc::new(HmacFingerprints::new(fingerprints.expose())),
+        verifier: verifier.clone(),
+        identity: Arc::new(accounts(config, stores, signer).await?),
+        reservations: Reservations::new(stores.log.clone()),
+        failpoints: config.failpoints.clone(),
+        settings: command_api::Settings {
+            poll: config.poll,
+            deadline: Duration::from_millis(config.settings.executor.deadline_ms),
+            ..command_api::Settings::default()
+        },
+    }))
+}
+
+async fn accounts(
+    config: &AppConfig,
+    stores: &Stores,
+    signer: &Arc<Signer>,
+) -> anyhow::Result<Identity> {
+    let cost = if config.cheap_passwords {
+        passwords::Settings::cheap()
+    } else {
+        passwords::Settings::default()
+    };
+    let identity = Identity::new(
+        stores.keys.clone(),
+        stores.credentials.clone(),
+        Passwords::new(&cost)?,
+        signer.clone(),
+        identity::Settings::default(),
+    );
+    Ok(identity.await?)
+}
+
+fn readiness(stores: &Stores) -> Vec<Readiness> {
+    let log = stores.log.clone();
+    vec![Readiness::new("log", move || {
+        let log = log.clone();
+        async move {
+            let head = log.head().await;
+            head.map(|_| ()).map_err(|error| error.to_string())
+        }
+    })]
+}
+
+async fn listen(config: &AppConfig, router: Router, stages: &Stages) -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("{} can't be listened on", config.listen))?;
+    let addr = listener.local_addr()?;
+    let server = &config.settings.server;
+    let bounds = ServerConfig {
+        max_connections: server.max_connections,
+        header_read_timeout: Duration::from_millis(server.header_read_timeout_ms),
+        drain_timeout: Duration::from_secs(server.shutdown_seconds),
+    };
+    let serving = &stages.serving;
+    serving.tasks.spawn(edge::server::serve(
+        listener,
+        router,
+        bounds,
+        serving.tasks.clone(),
+        serving.end.clone(),
+    ));
+    Ok(addr)
+}
