@@ -1,0 +1,107 @@
+//! Why a query is not answered: the only place where it becomes a status.
+
+use std::time::Duration;
+
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use edge::{Problem, auth::Refusal};
+use event_store::bus;
+
+/// When a client should come back after a failure that passes by itself.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Why a query is not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The token is missing, invalid, or of another role.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// No such object, or another's.
+    #[error("no such {0}")]
+    NotFound(&'static str),
+    /// A parameter is outside its bounds.
+    #[error("{name}: {detail}")]
+    InvalidParameter {
+        /// Its name.
+        name: &'static str,
+        /// What is wrong.
+        detail: String,
+    },
+    /// What was asked for is not known here yet.
+    #[error("position {wanted} is not reached yet, only {reached}")]
+    NotCaughtUp {
+        /// What the request demanded.
+        wanted: u64,
+        /// What is known.
+        reached: u64,
+    },
+    /// A bound is reached.
+    #[error("too many {0}")]
+    TooMany(&'static str),
+    /// The read model failed.
+    #[error(transparent)]
+    ReadModel(#[from] read_model::Error),
+    /// The bus failed.
+    #[error(transparent)]
+    Bus(#[from] bus::Error),
+    /// An event is of a form that this release doesn't know.
+    #[error("an event can't be read")]
+    Decode(#[from] domain::stored::DecodeError),
+    /// Rendering an answer failed.
+    #[error("an answer can't be rendered: {0}")]
+    Render(String),
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let detail = error.to_string();
+        let unavailable = |code| {
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail.clone()).retry_after(RETRY)
+        };
+        match error {
+            Error::Refused(refusal) => refusal.into(),
+            Error::NotFound(what) => Self::not_found(what),
+            Error::InvalidParameter { name, .. } => {
+                Self::new(StatusCode::BAD_REQUEST, "invalid_parameter", detail).with("at", name)
+            }
+            Error::NotCaughtUp { wanted, reached } => unavailable("not_caught_up")
+                .with("wanted", wanted)
+                .with("position", reached),
+            Error::TooMany(_) => unavailable("overloaded"),
+            Error::ReadModel(ref inner) => match inner {
+                read_model::Error::BadCursor(_) => {
+                    Self::new(StatusCode::BAD_REQUEST, "invalid_cursor", detail)
+                        .with("at", "cursor")
+                }
+                read_model::Error::Unavailable(_) => {
+                    tracing::warn!(error = %detail, "the read model does not answer");
+                    Self::new(
+                        StatusCode::SERVICE_UNAVAILABLE,
+                        "read_model_unavailable",
+                        "the read model does not answer",
+                    )
+                    .retry_after(RETRY)
+                }
+                read_model::Error::CheckpointMoved { .. }
+                | read_model::Error::Corrupt(_)
+                | read_model::Error::UnknownScheme(_) => Self::internal(&error),
+            },
+            Error::Bus(bus::Error::Unavailable(_)) => unavailable("bus_unavailable"),
+            Error::Bus(bus::Error::Diverged(_) | bus::Error::Corrupt(_))
+            | Error::Decode(_)
+            | Error::Render(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        match self {
+            // It knows the challenge that a client without a token is owed.
+            Self::Refused(refusal) => refusal.into_response(),
+            other => Problem::from(other).into_response(),
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The one subscription that feeds all live maps.
+
+use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
+
+use domain::{
+    Aggregate as _,
+    ids::ShowId,
+    show::{Event, Show},
+    stored::{DecodeError, DomainEvent},
+};
+use event_store::{
+    RecordedEvent,
+    bus::{self, Cursor, Delivery, Subscription},
+};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::{BATCH, SeatMapCache, cursors};
+use crate::{
+    error::Error,
+    metrics::{FEED_FAILURES, SEAT_MAPS_POSITION},
+};
+
+/// Pause before the bus is subscribed to again after a failure.
+const RETRY: Duration = Duration::from_millis(250);
+
+impl SeatMapCache {
+    /// Follows the bus until `shutdown`. After a failure the subscription is taken up where it stood, so the maps miss nothing;
+    /// meanwhile they are served as they are, and their position says how old.
+    pub(crate) async fn follow(&self, shutdown: &CancellationToken) {
+        let follow = async {
+            loop {
+                let Err(error) = self.feed().await;
+                self.following.store(false, Ordering::Release);
+                metrics::counter!(FEED_FAILURES).increment(1);
+                match &error {
+                    Error::Bus(bus::Error::Unavailable(_)) | Error::ReadModel(_) => {
+                        tracing::warn!(%error, "the seat maps are not fed for now");
+                    }
+                    Error::Bus(bus::Error::Diverged(_)) => {
+                        tracing::error!(%error, "the seat maps show what the log no longer has: they are loaded anew");
+                        self.forget();
+                    }
+                    _ => tracing::error!(error = ?error, "the seat maps can't be fed"),
+                }
+                sleep(RETRY).await;
+            }
+        };
+        shutdown.run_until_cancelled(follow).await;
+        self.following.store(false, Ordering::Release);
+    }
+
+    async fn feed(&self) -> Result<std::convert::Infallible, Error> {
+        let mut subscription = self.subscribe().await?;
+        self.following.store(true, Ordering::Release);
+        loop {
+            let delivery = subscription.next(BATCH).await?;
+            self.deliver(&delivery)?;
+        }
+    }
+
+    async fn subscribe(&self) -> Result<Box<dyn Subscription>, Error> {
+        let stood = self.lock_feed().clone();
+        let from = if stood.is_empty() {
+            let start = cursors(&self.read_model.checkpoints().await?, self.bus.partitions());
+            self.lock_feed().clone_from(&start);
+            start
+        } else {
+            stood
+        };
+        self.publish(&from);
+        Ok(self.bus.subscribe(from).await?)
+    }
+
+    /// Applies a delivery to the maps that it is about, then moves on.
+    fn deliver(&self, delivery: &Delivery) -> Result<(), Error> {
+        let mut feed = self.lock_feed();
+        let maps = self.maps.load();
+        let mut by_show: HashMap<ShowId, Vec<(Event, u64)>> = HashMap::new();
+        for recorded in &delivery.events {
+            let show = show_of(recorded).filter(|show| maps.contains_key(show));
+            if let Some(show) = show {
+                by_show.entry(show).or_default().extend(event_of(recorded)?);
+            }
+        }
+        for (show, events) in by_show {
+            if let Some(live) = maps.get(&show) {
+                live.apply(events);
+            }
+        }
+        advance(&mut feed, delivery.cursor);
+        self.publish(&feed);
+        Ok(())
+    }
+
+    fn publish(&self, feed: &[Cursor]) {
+        let least = feed
+            .iter()
+            .map(|cursor| cursor.position.0)
+            .min()
+            .unwrap_or_default();
+        #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 events")]
+        metrics::gauge!(SEAT_MAPS_POSITION).set(least as f64);
+        self.position.send_if_modified(|position| {
+            let moved = *position != Some(least);
+            *position = Some(least);
+            moved
+        });
+    }
+
+    /// Drops every map and the place on the bus.
+    fn forget(&self) {
+        let mut feed = self.lock_feed();
+        feed.clear();
+        for live in self.maps.swap(std::sync::Arc::default()).values() {
+            live.end();
+        }
+        self.position.send_replace(None);
+    }
+}
+
+/// Moves the cursor of one partition.
+pub(super) fn advance(cursors: &mut Vec<Cursor>, to: Cursor) {
+    match cursors
+        .iter_mut()
+        .find(|cursor| cursor.partition == to.partition)
+    {
+        Some(cursor) => *cursor = to,
+        None => cursors.push(to),
+    }
+}
+
+/// The events of one show, with their positions.
+pub(super) fn events_of(
+    show: ShowId,
+    events: &[RecordedEvent],
+) -> Result<Vec<(Event, u64)>, DecodeError> {
+    let mut own = Vec::new();
+    for recorded in events {
+        if show_of(recorded) == Some(show) {
+            own.extend(event_of(recorded)?);
+        }
+    }
+    Ok(own)
+}
+
+fn show_of(recorded: &RecordedEvent) -> Option<ShowId> {
+    if &*recorded.stream.aggregate_type != Show::TYPE {
+        return None;
+    }
+    recorded.stream.aggregate_id.parse().ok()
+}
+
+fn event_of(recorded: &RecordedEvent) -> Result<Option<(Event, u64)>, DecodeError> {
+    let decoded = DomainEvent::decode(
+        &recorded.stream.aggregate_type,
+        &recorded.event_type,
+        &recorded.event_version,
+        &recorded.payload,
+    )?;
+    Ok(match decoded {
+        DomainEvent::Show(event) => Some((event, recorded.position.0)),
+        _ => None,
+    })
+}
