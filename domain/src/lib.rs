@@ -16,6 +16,8 @@ pub mod points;
 pub mod seating;
 pub mod show;
 pub mod stored;
+#[cfg(test)]
+mod testing;
 mod text;
 pub mod time;
 pub mod venue;

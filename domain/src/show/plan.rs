@@ -138,6 +138,11 @@ impl Plan {
         self.rank(categories, focus);
     }
 
+    /// How many seats there are.
+    pub(super) fn count(&self) -> u32 {
+        length(&self.seats)
+    }
+
     pub(super) fn find(&self, guid: &str) -> Option<SeatIndex> {
         self.by_guid.get(guid).copied()
     }

@@ -129,8 +129,7 @@ impl Show {
 
     /// Numbered seats and standing places together.
     pub fn capacity(&self) -> u32 {
-        let seats = u32::try_from(self.plan.seats.len()).expect("a plan has at most 50,000 seats");
-        seats + self.standing.iter().map(|area| area.capacity).sum::<u32>()
+        self.plan.count() + self.standing.iter().map(|area| area.capacity).sum::<u32>()
     }
 
     /// How the places stand, seats and standing together, by events alone.

@@ -80,7 +80,7 @@ impl SeatingPlan {
                 x: size.x / 2,
                 y: size.y / 2,
             },
-            seats: u32::try_from(reader.guids.len()).expect("at most MAX_SEATS seats were read"),
+            seats: reader.seats,
             zones: reader.parts,
             categories,
         })
@@ -139,6 +139,7 @@ impl Place {
 struct Reader<'a> {
     categories: HashMap<&'a str, u16>,
     guids: HashSet<&'a str>,
+    seats: u32,
     rows: usize,
     extent: Point,
     parts: Vec<ZonePart>,
@@ -153,6 +154,7 @@ impl<'a> Reader<'a> {
         Self {
             categories: index.collect(),
             guids: HashSet::new(),
+            seats: 0,
             rows: 0,
             extent: Point::default(),
             parts: Vec::new(),
@@ -224,6 +226,7 @@ impl<'a> Reader<'a> {
                 code: "duplicate_seat",
             });
         }
+        self.seats += 1;
         if self.guids.len() > MAX_SEATS {
             return Err(Error::Invalid {
                 at: place.text(),

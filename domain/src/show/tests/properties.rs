@@ -1,0 +1,168 @@
+//! Whatever is asked, in whatever order, and however late: what must never happen does not.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::show::{ReservationStatus, reservations::Reservation, seats::SeatState};
+
+fn any_seats() -> impl Strategy<Value = Vec<String>> {
+    let seat = (0..3_usize, 1..=5).prop_map(|(row, n)| format!("{}-{n}", ["A", "B", "C"][row]));
+    prop::collection::vec(seat, 1..4)
+}
+
+fn any_selection() -> impl Strategy<Value = Selection> {
+    prop_oneof![
+        4 => any_seats().prop_map(Selection::Seats),
+        2 => (any::<bool>(), 1..4_u32, any::<bool>()).prop_map(|(front, quantity, adjacent)| {
+            best(if front { "Front" } else { "Back" }, quantity, adjacent)
+        }),
+        1 => (1..4_u32).prop_map(standing),
+    ]
+}
+
+fn any_command() -> impl Strategy<Value = Command> {
+    let r = || 0..24_u128;
+    let who = || ANNA..ANNA + 3;
+    let p = || P1..P1 + 3;
+    let amount = prop_oneof![Just(30), Just(50), Just(80), Just(100), Just(20)];
+    let reason = || "Camera".to_owned();
+    let organizer_id = organizer();
+    prop_oneof![
+        12 => (r(), who(), any_selection()).prop_map(|(r, who, what)| hold(r, who, what)),
+        2 => (r(), who()).prop_map(|(r, who)| extend(r, who)),
+        3 => (r(), who()).prop_map(|(r, who)| release(r, who)),
+        12 => (r(), p(), amount).prop_map(|(r, p, amount)| confirm(r, p, amount)),
+        2 => (r(), p()).prop_map(|(r, p)| abandon(r, p)),
+        4 => (r(), p()).prop_map(|(r, p)| cancel_reservation(r, p)),
+        2 => any_seats().prop_map(move |seats| {
+            Command::Block { organizer_id, seats, reason: reason() }
+        }),
+        2 => any_seats().prop_map(move |seats| {
+            Command::Unblock { organizer_id, seats, reason: reason() }
+        }),
+        1 => Just(Command::ExpireDue),
+        1 => (1..4_usize).prop_map(|limit| Command::WindUp { limit }),
+    ]
+}
+
+/// The live reservations, checked one by one: they overlap nowhere and are what the seats say.
+fn check_ledger(show: &Show, now: Timestamp) {
+    let mut owner: BTreeMap<u32, u32> = BTreeMap::new();
+    let mut owned: BTreeMap<CustomerId, u32> = BTreeMap::new();
+    let mut floor = 0;
+    for slot in show.reservations.live() {
+        let entry: &Reservation = show.reservations.get(slot);
+        for seat in &entry.seats {
+            assert_eq!(
+                owner.insert(*seat, slot),
+                None,
+                "a seat in two live reservations"
+            );
+            let expected = match entry.status {
+                ReservationStatus::Held => SeatState::Held(slot),
+                ReservationStatus::Confirmed => SeatState::Sold(slot),
+                other => panic!("{other:?} is not live"),
+            };
+            assert_eq!(show.seats.get(*seat), expected);
+        }
+        floor += entry.standing.map_or(0, |taken| taken.quantity);
+        if !entry.is_void(now) {
+            *owned.entry(entry.customer_id).or_default() += entry.places();
+        }
+    }
+    assert!(floor <= 10, "{floor} on a floor for ten");
+    for (customer, owned) in owned {
+        assert!(owned <= 4, "{customer} has {owned}");
+        assert_eq!(show.reservations.owned(customer, now), owned);
+    }
+    let in_seats = u32::try_from(owner.len()).unwrap();
+    let counts = show.counts();
+    assert_eq!(counts.held + counts.sold, in_seats + floor);
+    assert_eq!(
+        counts.available + counts.held + counts.sold + counts.blocked,
+        show.capacity()
+    );
+}
+
+/// What is offered is free, of the same number and category, and passes the organizer's rule.
+fn check_offer(stage: &Stage, refusal: &Error, command: &Command, now: Timestamp) {
+    let (Error::SeatsUnavailable { alternatives, .. } | Error::StrandedSeat { alternatives, .. }) =
+        refusal
+    else {
+        return;
+    };
+    let Command::Hold {
+        reservation_id,
+        customer_id,
+        selection,
+    } = command
+    else {
+        return;
+    };
+    if alternatives.is_empty() {
+        return;
+    }
+    let category = |seat: &String| seat.starts_with('C');
+    if let Selection::Seats(asked) = selection {
+        let count = |seats: &[String]| {
+            let back = seats.iter().filter(|seat| category(seat)).count();
+            (back, seats.len() - back)
+        };
+        assert_eq!(count(alternatives), count(asked));
+    }
+    let instead = Command::Hold {
+        reservation_id: *reservation_id,
+        customer_id: *customer_id,
+        selection: Selection::Seats(alternatives.clone()),
+    };
+    let outcome = stage.show.decide(&instead, now);
+    assert!(
+        outcome.is_ok(),
+        "{alternatives:?} were offered, then refused: {outcome:?}"
+    );
+}
+
+fn play(commands: Vec<(Command, i64, bool)>, no_stranded_seats: bool, cancel_after: usize) {
+    let mut stage = Stage::set(Schedule {
+        no_stranded_seats,
+        ..schedule()
+    });
+    let mut now = 0;
+    for (step, (command, wait, record_due)) in commands.into_iter().enumerate() {
+        now += wait;
+        if step == cancel_after {
+            stage.cancel(now);
+        }
+        if record_due {
+            let due = stage.show.due(at(now));
+            stage.fold(&due);
+        }
+        // Due holds that are not recorded first must make no difference to what is right.
+        match stage.show.decide(&command, at(now)) {
+            Ok(events) => {
+                let mut live = stage.show.clone();
+                events.iter().for_each(|event| live.evolve(event));
+                stage.fold(&events);
+                assert_eq!(live, stage.show, "stored events give the live state");
+            }
+            Err(refusal) => check_offer(&stage, &refusal, &command, at(now)),
+        }
+        check_ledger(&stage.show, at(now));
+    }
+    assert_eq!(stored(&stage.show), stage.show, "a snapshot is the state");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn no_history_breaks_the_inventory(
+        commands in prop::collection::vec((any_command(), 0..120_i64, any::<bool>()), 1..120),
+        no_stranded_seats: bool,
+        cancel_after in 40..400_usize,
+    ) {
+        play(commands, no_stranded_seats, cancel_after);
+    }
+}
