@@ -1,6 +1,6 @@
 //! What a newcomer is shown: a show on sale, and three lines to paste.
 
-use std::{fmt::Write, fs, path::PathBuf};
+use std::{fmt::Write, fs, path::Path};
 
 use anyhow::Context;
 use chrono::{DateTime, SubsecRound, Utc};
@@ -53,21 +53,21 @@ pub(crate) async fn prepare(app: &App) -> anyhow::Result<Option<DemoShow>> {
                 customer_id: Uuid::now_v7(),
                 show_id: None,
             };
-            demo.save(path.clone())?;
+            demo.save(&path)?;
             demo
         }
     };
     if demo.show_id.is_none() {
         demo.show_id = Some(demo.put_up(app).await?);
-        demo.save(path)?;
+        demo.save(&path)?;
     }
     Ok(Some(demo))
 }
 
 impl DemoShow {
-    fn save(&self, path: PathBuf) -> anyhow::Result<()> {
+    fn save(&self, path: &Path) -> anyhow::Result<()> {
         let text = serde_json::to_vec_pretty(self)?;
-        data_folder::write_whole(&path, &text).with_context(|| path.display().to_string())
+        data_folder::write_whole(path, &text).with_context(|| path.display().to_string())
     }
 
     async fn put_up(&self, app: &App) -> anyhow::Result<Uuid> {

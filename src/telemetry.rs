@@ -8,6 +8,8 @@ use std::{
 
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::time::interval;
+use tokio_util::sync::CancellationToken;
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::config::{LogFormat, Telemetry};
@@ -21,7 +23,7 @@ const COUNT_BUCKETS: [f64; 13] = [
     1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1_024.0, 4_096.0, 16_384.0,
 ];
 /// How often histograms are folded, so that an unscraped process does not grow.
-pub const UPKEEP: Duration = Duration::from_secs(5);
+const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Starts logging. A second call, or one after somebody else's, changes nothing.
 ///
@@ -70,6 +72,10 @@ fn install() -> anyhow::Result<PrometheusHandle> {
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).context("the metrics can't be installed")?;
     metrics_process::Collector::default().describe();
+    edge::metrics::describe();
+    event_store::metrics::describe();
+    command_api::metrics::describe();
+    projections::metrics::describe();
     Ok(handle)
 }
 
@@ -77,6 +83,14 @@ fn install() -> anyhow::Result<PrometheusHandle> {
 pub fn render(handle: &PrometheusHandle) -> String {
     metrics_process::Collector::default().collect();
     handle.render()
+}
+
+/// Folds histograms until `end`.
+pub async fn upkeep(handle: PrometheusHandle, end: CancellationToken) {
+    let mut ticks = interval(UPKEEP);
+    while end.run_until_cancelled(ticks.tick()).await.is_some() {
+        handle.run_upkeep();
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Joins the crates: stores, executors, routers, tasks.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::ready, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::Router;
@@ -19,7 +19,8 @@ use edge::{
     server::ServerConfig,
 };
 use event_store::Committer;
-use tokio::{net::TcpListener, time::interval};
+use projections::Progress;
+use tokio::net::TcpListener;
 
 use super::{AppConfig, stages::Stages};
 use crate::{adapters::Stores, api, telemetry};
@@ -30,21 +31,25 @@ pub(super) struct Parts {
     pub(super) signer: Arc<Signer>,
     pub(super) stores: Stores,
     pub(super) stages: Stages,
+    pub(super) progress: Progress,
 }
 
 /// Opens the stores, starts the roles, and listens once all of that has worked.
 pub(super) async fn assemble(config: AppConfig) -> anyhow::Result<Parts> {
+    let stages = Stages::default();
     let metrics = telemetry::metrics()?;
+    let upkeep = telemetry::upkeep(metrics.clone(), stages.following.end.clone());
+    stages.following.tasks.spawn(upkeep);
     let signer = Arc::new(Signer::open(&config.data)?);
     let clock = config.clock.clone();
     let now = { Arc::new(move || clock.now()) };
     let verifier = Arc::new(Verifier::new([signer.public_key()], now));
     let stores = Stores::open(&config.settings, &config.data).await?;
-    let stages = Stages::default();
-
+    let progress = Progress::default();
+    follow(&config, &stores, &stages, &progress);
     let commands = commands(&config, &stores, &stages, &signer, &verifier).await?;
     let router = command_api::router(commands.clone());
-    let readiness = readiness(&stores);
+    let readiness = readiness(&stores, &progress);
     let render = metrics.clone();
     let router = edge::layers::apply(router, &LayersConfig::default())
         .merge(edge::docs::router(api::openapi()))
@@ -59,24 +64,13 @@ pub(super) async fn assemble(config: AppConfig) -> anyhow::Result<Parts> {
             commands,
             stages.managing.end.clone(),
         ));
-    let upkeep = async move {
-        let mut ticks = interval(telemetry::UPKEEP);
-        loop {
-            ticks.tick().await;
-            metrics.run_upkeep();
-        }
-    };
-    let end = stages.following.end.clone();
-    stages
-        .following
-        .tasks
-        .spawn(async move { end.run_until_cancelled(upkeep).await });
     let addr = listen(&config, router, &stages).await?;
     Ok(Parts {
         addr,
         signer,
         stores,
         stages,
+        progress,
     })
 }
 
@@ -140,15 +134,44 @@ async fn accounts(
     Ok(identity.await?)
 }
 
-fn readiness(stores: &Stores) -> Vec<Readiness> {
+/// Starts what follows the log.
+fn follow(config: &AppConfig, stores: &Stores, stages: &Stages, progress: &Progress) {
+    let following = &stages.following;
+    let worker = projections::run(
+        projections::Deps {
+            bus: stores.bus.clone(),
+            read_model: stores.read_model.clone(),
+            clock: config.clock.clone(),
+            progress: progress.clone(),
+        },
+        following.end.clone(),
+    );
+    following.tasks.spawn(async move {
+        // The worker has logged it; the process stays, unready, and goes on selling.
+        let _ = worker.await;
+    });
+}
+
+fn readiness(stores: &Stores, progress: &Progress) -> Vec<Readiness> {
     let log = stores.log.clone();
-    vec![Readiness::new("log", move || {
-        let log = log.clone();
-        async move {
-            let head = log.head().await;
-            head.map(|_| ()).map_err(|error| error.to_string())
-        }
-    })]
+    let progress = progress.clone();
+    vec![
+        Readiness::new("log", move || {
+            let log = log.clone();
+            async move {
+                let head = log.head().await;
+                head.map(|_| ()).map_err(|error| error.to_string())
+            }
+        }),
+        Readiness::new("projections", move || {
+            ready(match progress.readiness() {
+                projections::Readiness::Following => Ok(()),
+                projections::Readiness::Starting => Err("starting".to_owned()),
+                projections::Readiness::Retrying { reason }
+                | projections::Readiness::Stopped { reason } => Err(reason),
+            })
+        }),
+    ]
 }
 
 async fn listen(config: &AppConfig, router: Router, stages: &Stages) -> anyhow::Result<SocketAddr> {

@@ -16,12 +16,14 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use command_api::failpoints::Failpoints;
 use edge::auth::{Principal, Role, Signer};
 use event_store::{Clock, EventLog, Position, SystemClock};
-use read_model::ReadModel;
-use tokio::time::{Instant, sleep};
+use futures::future::join_all;
+use projections::Progress;
+use read_model::{ProjectionId, ReadModel};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use self::stages::Stages;
@@ -34,8 +36,6 @@ use crate::{
 
 /// How long projections may take to come to the log's end before [`App::settle`] gives up.
 const SETTLE_WITHIN: Duration = Duration::from_secs(30);
-/// How often [`App::settle`] looks.
-const SETTLE_LOOK: Duration = Duration::from_millis(2);
 /// Validity of the tokens that the app hands out itself.
 const TOKEN_VALID_FOR: Duration = Duration::from_hours(24);
 
@@ -95,6 +95,7 @@ pub struct App {
     signer: Arc<Signer>,
     stores: Stores,
     stages: Stages,
+    progress: Progress,
     demo_show: Option<DemoShow>,
     /// How long a shutdown may take.
     patience: Duration,
@@ -118,6 +119,7 @@ impl App {
             signer: parts.signer,
             stores: parts.stores,
             stages: parts.stages,
+            progress: parts.progress,
             demo_show: None,
             patience,
             folder,
@@ -183,19 +185,13 @@ impl App {
     /// When that takes longer than a bound of 30 s.
     pub async fn settle(&self) -> anyhow::Result<Position> {
         let head = self.stores.log.head().await?.position;
-        let end = Instant::now() + SETTLE_WITHIN;
-        loop {
-            let checkpoints = self.stores.read_model.checkpoints().await?;
-            let positions = checkpoints.iter().map(|checkpoint| checkpoint.position);
-            if head.0 == 0 || positions.min().is_some_and(|position| position >= head.0) {
-                return Ok(head);
-            }
-            ensure!(
-                Instant::now() < end,
-                "the projections did not come to position {head} within {SETTLE_WITHIN:?}: {checkpoints:?}"
-            );
-            sleep(SETTLE_LOOK).await;
-        }
+        let everything = ProjectionId::ALL.map(|id| self.progress.wait_for(id, head.0));
+        timeout(SETTLE_WITHIN, join_all(everything))
+            .await
+            .with_context(|| {
+                format!("the projections did not come to position {head} within {SETTLE_WITHIN:?}")
+            })?;
+        Ok(head)
     }
 
     /// Stops in order: no new connections, what was accepted is finished, streams end, everything is flushed.

@@ -37,7 +37,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let overrides = cli.overrides();
     let output = cli.output;
     match cli.command.unwrap_or(Command::Serve(Serve::default())) {
-        Command::Serve(arguments) => serve::run(Settings::load(overrides)?, arguments),
+        Command::Serve(arguments) => serve::run(Settings::load(overrides)?, &arguments),
         Command::Token(arguments) => token::run(&Settings::load(overrides)?, &arguments),
         Command::Demo(arguments) => {
             let data = overrides.data.clone();

@@ -15,7 +15,7 @@ use crate::{
     telemetry,
 };
 
-pub(super) fn run(settings: Settings, arguments: Serve) -> anyhow::Result<ExitCode> {
+pub(super) fn run(settings: Settings, arguments: &Serve) -> anyhow::Result<ExitCode> {
     telemetry::start_logs(&settings.telemetry)?;
     let failpoints = arguments
         .abort_at

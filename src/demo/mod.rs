@@ -44,7 +44,7 @@ const CONNECTIONS: usize = 256;
 /// Preparations under way at a time.
 const PREPARING: usize = 64;
 /// Whoever has no ticket by then goes home, so that the demo ends even against a server that stands still.
-const CLOSES_AFTER: Duration = Duration::from_secs(120);
+const CLOSES_AFTER: Duration = Duration::from_mins(2);
 /// The same crowd every time.
 const SEED: u64 = 1_252;
 

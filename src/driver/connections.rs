@@ -118,7 +118,7 @@ impl Connections {
     pub fn new(addr: SocketAddr, max: usize) -> Arc<Self> {
         Arc::new(Self {
             addr,
-            host: HeaderValue::from_str(&addr.to_string()).expect("an address is ASCII"),
+            host: host(addr),
             idle: Mutex::new(Vec::with_capacity(max)),
             permits: Semaphore::new(max),
             tasks: TaskTracker::new(),
@@ -214,6 +214,10 @@ impl Connections {
     fn idle(&self) -> MutexGuard<'_, Vec<Sender>> {
         self.idle.lock().expect("no holder of this lock can panic")
     }
+}
+
+fn host(addr: SocketAddr) -> HeaderValue {
+    HeaderValue::from_str(&addr.to_string()).expect("an address is ASCII")
 }
 
 fn failure(error: &hyper::Error) -> Failure {

@@ -26,7 +26,7 @@ impl Random {
 
     /// An index below `len`, which must not be 0.
     pub fn index(&mut self, len: usize) -> usize {
-        usize::try_from(self.below(len as u64)).expect("a number below a usize fits one")
+        usize::try_from(self.below(len as u64)).unwrap_or_default()
     }
 
     /// True `percent` times in a hundred.
@@ -36,8 +36,8 @@ impl Random {
 
     /// Evenly between 0 and 1, 1 excluded.
     pub fn unit(&mut self) -> f64 {
-        let high = u32::try_from(self.bits() >> 32).expect("32 bits are left");
-        f64::from(high) / 4_294_967_296.0
+        let [a, b, c, d, ..] = self.bits().to_le_bytes();
+        f64::from(u32::from_le_bytes([a, b, c, d])) / 4_294_967_296.0
     }
 }
 
