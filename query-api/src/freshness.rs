@@ -1,6 +1,7 @@
 //! "At least position N": reads that wait until what their client has written shows.
 
 use std::{
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -16,7 +17,7 @@ use edge::Problem;
 use read_model::{At, Checkpoint, ProjectionId, ReadModel};
 use tokio::{
     sync::{Notify, watch},
-    time::{Instant, sleep, timeout, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -31,10 +32,8 @@ pub(crate) const POSITION: HeaderName = HeaderName::from_static("position");
 pub(crate) const AT_LEAST_POSITION: HeaderName = HeaderName::from_static("at-least-position");
 /// Longest wait for a position.
 pub(crate) const WAIT: Duration = Duration::from_secs(2);
-/// How often checkpoints are read while somebody waits and no projection of this process tells of its progress.
+/// How often checkpoints are read while somebody waits and the projections run elsewhere.
 const POLL: Duration = Duration::from_millis(20);
-/// How often they are read besides, where one does: it need not be the projection that is waited for.
-const BACKSTOP: Duration = Duration::from_millis(250);
 
 /// The position that an answer must show; 0 where the request demands none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,19 +55,44 @@ impl<S: Send + Sync> FromRequestParts<S> for AtLeast {
     }
 }
 
-/// Knows how far the projections are, for as long as somebody wants to know.
+/// Tells how far a projection is, as it moves.
+type Watch = dyn Fn(ProjectionId) -> watch::Receiver<u64> + Send + Sync;
+
+/// The progress of projections that run in this process. Cheap to clone.
+#[derive(Clone)]
+pub struct Progress(Arc<Watch>);
+
+impl Progress {
+    /// `watch` gives the position of a projection, as it moves; told once the rows can be read.
+    pub fn new(
+        watch: impl Fn(ProjectionId) -> watch::Receiver<u64> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(watch))
+    }
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Progress").finish_non_exhaustive()
+    }
+}
+
+/// Knows how far the projections are: from themselves, where they run in this process; else from their checkpoints, for as long as
+/// somebody wants to know.
 #[derive(Debug)]
 pub(crate) struct Freshness {
     read_model: Arc<dyn ReadModel>,
+    progress: Option<Progress>,
     checkpoints: watch::Sender<Vec<Checkpoint>>,
     waiting: AtomicUsize,
     wanted: Notify,
 }
 
 impl Freshness {
-    pub(crate) fn new(read_model: Arc<dyn ReadModel>) -> Self {
+    pub(crate) fn new(read_model: Arc<dyn ReadModel>, progress: Option<Progress>) -> Self {
         Self {
             read_model,
+            progress,
             checkpoints: watch::Sender::new(Vec::new()),
             waiting: AtomicUsize::new(0),
             wanted: Notify::new(),
@@ -115,6 +139,19 @@ impl Freshness {
     }
 
     async fn reached(&self, projections: &[ProjectionId], wanted: u64) {
+        if let Some(Progress(watch)) = &self.progress {
+            for projection in projections {
+                if watch(*projection)
+                    .wait_for(|position| *position >= wanted)
+                    .await
+                    .is_err()
+                {
+                    // The projection is gone: it will come no further.
+                    std::future::pending::<()>().await;
+                }
+            }
+            return;
+        }
         let _waiting = Waiting::begin(self);
         let mut checkpoints = self.checkpoints.subscribe();
         let there = |known: &Vec<Checkpoint>| {
@@ -126,20 +163,13 @@ impl Freshness {
         let _ = checkpoints.wait_for(there).await;
     }
 
-    /// Reads the checkpoints, once for all who wait, whenever they may have moved.
-    pub(crate) async fn watch(
-        &self,
-        mut progress: Option<watch::Receiver<u64>>,
-        shutdown: &CancellationToken,
-    ) {
+    /// Reads the checkpoints while somebody waits, once for all who do. Needed only where the projections run elsewhere.
+    pub(crate) async fn watch(&self, shutdown: &CancellationToken) {
         let follow = async {
             loop {
                 if self.waiting.load(Ordering::Acquire) == 0 {
                     self.wanted.notified().await;
                     continue;
-                }
-                if let Some(progress) = &mut progress {
-                    progress.borrow_and_update();
                 }
                 match self.read_model.checkpoints().await {
                     Ok(now) => {
@@ -147,13 +177,7 @@ impl Freshness {
                     }
                     Err(error) => tracing::warn!(%error, "the checkpoints can't be read"),
                 }
-                match &mut progress {
-                    // Closed or late: the backstop holds either way.
-                    Some(progress) if progress.has_changed().is_ok() => {
-                        let _ = timeout(BACKSTOP, progress.changed()).await;
-                    }
-                    _ => sleep(POLL).await,
-                }
+                sleep(POLL).await;
             }
         };
         shutdown.run_until_cancelled(follow).await;

@@ -18,6 +18,7 @@ mod testing;
 
 pub use crate::{
     error::Error,
+    freshness::Progress,
     routes::{openapi, router},
     state::{AppState, Deps, run},
 };

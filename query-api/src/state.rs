@@ -6,10 +6,13 @@ use axum::extract::FromRef;
 use edge::{auth::Verifier, probes::Readiness};
 use event_store::{Clock, bus::Bus};
 use read_model::ReadModel;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::{freshness::Freshness, seat_map_cache::SeatMapCache};
+use crate::{
+    freshness::{Freshness, Progress},
+    seat_map_cache::SeatMapCache,
+};
 
 /// Most seat-map streams at once: each holds a connection for as long as its client likes.
 pub(crate) const MAX_STREAMS: usize = 5_000;
@@ -25,10 +28,9 @@ pub struct Deps {
     pub clock: Arc<dyn Clock>,
     /// Checks tokens.
     pub verifier: Arc<Verifier>,
-    /// Changes whenever a projection of this process has written: those who wait for a position look again. Without it, the read
-    /// model is polled while somebody waits.
-    pub progress: Option<watch::Receiver<u64>>,
-    /// Ends the streams.
+    /// How far the projections of this process are. `None`: they run elsewhere, and the read model is asked while somebody waits.
+    pub progress: Option<Progress>,
+    /// Ends the streams, which would go on for ever.
     pub shutdown: CancellationToken,
 }
 
@@ -44,7 +46,10 @@ pub struct AppState {
 impl AppState {
     /// Over `deps`. [`run`] must run beside the router.
     pub fn new(deps: Deps) -> Self {
-        let freshness = Arc::new(Freshness::new(deps.read_model.clone()));
+        let freshness = Arc::new(Freshness::new(
+            deps.read_model.clone(),
+            deps.progress.clone(),
+        ));
         let seat_maps =
             SeatMapCache::new(deps.read_model.clone(), deps.bus.clone(), freshness.clone());
         Self {
@@ -84,13 +89,10 @@ impl FromRef<AppState> for Arc<Verifier> {
     }
 }
 
-/// Feeds the seat maps and watches the projections, until `deps.shutdown`.
-pub async fn run(state: AppState) {
-    let shutdown = state.deps.shutdown.clone();
+/// Feeds the seat maps and watches the projections, until `shutdown`.
+pub async fn run(state: AppState, shutdown: CancellationToken) {
     tokio::join!(
         state.seat_maps.follow(&shutdown),
-        state
-            .freshness
-            .watch(state.deps.progress.clone(), &shutdown),
+        state.freshness.watch(&shutdown)
     );
 }

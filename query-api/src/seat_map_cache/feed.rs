@@ -21,8 +21,10 @@ use crate::{
     metrics::{FEED_FAILURES, SEAT_MAPS_POSITION},
 };
 
-/// Pause before the bus is subscribed to again after a failure.
+/// Pause before the bus is subscribed to again after a failure that passes by itself.
 const RETRY: Duration = Duration::from_millis(250);
+/// Pause after one that needs somebody: the log of failures must not run full.
+const LONG_RETRY: Duration = Duration::from_secs(5);
 
 impl SeatMapCache {
     /// Follows the bus until `shutdown`. After a failure the subscription is taken up where it stood, so the maps miss nothing;
@@ -33,17 +35,22 @@ impl SeatMapCache {
                 let Err(error) = self.feed().await;
                 self.following.store(false, Ordering::Release);
                 metrics::counter!(FEED_FAILURES).increment(1);
-                match &error {
+                let pause = match &error {
                     Error::Bus(bus::Error::Unavailable(_)) | Error::ReadModel(_) => {
                         tracing::warn!(%error, "the seat maps are not fed for now");
+                        RETRY
                     }
                     Error::Bus(bus::Error::Diverged(_)) => {
                         tracing::error!(%error, "the seat maps show what the log no longer has: they are loaded anew");
                         self.forget();
+                        LONG_RETRY
                     }
-                    _ => tracing::error!(error = ?error, "the seat maps can't be fed"),
-                }
-                sleep(RETRY).await;
+                    _ => {
+                        tracing::error!(error = ?error, "the seat maps can't be fed");
+                        LONG_RETRY
+                    }
+                };
+                sleep(pause).await;
             }
         };
         shutdown.run_until_cancelled(follow).await;
