@@ -11,6 +11,8 @@ pub mod executor;
 pub mod log;
 pub mod metrics;
 pub mod snapshot;
+#[cfg(test)]
+mod testing;
 pub mod timers;
 pub mod upcast;
 

@@ -20,7 +20,10 @@ use crate::{
 };
 
 /// How long a bus may take to deliver what the log has.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a bus may take to tell who waits, or that a cursor is not of its history: a few polls.
+const PROMPT: Duration = Duration::from_secs(5);
 
 /// Events that a check feeds: enough for several deliveries.
 const EVENTS: usize = 60;
@@ -172,7 +175,7 @@ pub async fn respects_the_limit(bus: &dyn Bus, log: &dyn EventLog) -> Verdict {
 pub async fn wakes_who_waits(bus: &dyn Bus, log: &dyn EventLog) -> Verdict {
     let from = end(bus, log).await?;
     let mut subscription = bus.subscribe(from).await.map_err(text)?;
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + PROMPT;
     let waiting = async {
         loop {
             let delivery = next(&mut *subscription, deadline).await?;
@@ -257,7 +260,7 @@ async fn diverges(bus: &dyn Bus, from: Vec<Cursor>) -> Verdict {
         Err(error) => Err(error),
         Ok(mut subscription) => {
             let wait = subscription.next(LIMIT);
-            match timeout_at(Instant::now() + PATIENCE, wait).await {
+            match timeout_at(Instant::now() + PROMPT, wait).await {
                 Ok(delivered) => delivered,
                 Err(_) => return Err("it waits for ever".to_owned()),
             }

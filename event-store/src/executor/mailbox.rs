@@ -137,6 +137,15 @@ impl<D: Decider> Mailboxes<D> {
         self.lock().slots.len()
     }
 
+    /// How much waits for an aggregate that is at work.
+    #[cfg(test)]
+    pub(super) fn waiting(&self, id: &str) -> Option<usize> {
+        match self.lock().slots.get(id) {
+            Some(Slot::Working(waiting)) => Some(waiting.len()),
+            Some(Slot::Idle { .. }) | None => None,
+        }
+    }
+
     /// Puts a job into a mailbox, and makes room for a new aggregate by evicting the one idle for longest.
     pub(super) fn post(&self, id: &str, job: Job<D>) -> Posted<D> {
         let mut evicted = None;

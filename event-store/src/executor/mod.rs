@@ -26,6 +26,9 @@ mod request;
 mod settle;
 mod worker;
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     fmt::{self, Debug},
     sync::Arc,

@@ -1,0 +1,113 @@
+//! The executor on the SQLite log, with faults.
+
+mod account;
+mod batches;
+mod conflicts;
+mod interleavings;
+mod lifecycle;
+mod time;
+
+use std::{collections::HashMap, sync::Arc};
+
+use futures::future::join_all;
+use uuid::Uuid;
+
+use self::account::{Account, Command, Event, Refusal, fold};
+use super::{Answer, Config, Decider, Error, Executor, Metadata, Request};
+use crate::{
+    commands::Fingerprint,
+    log::{EventLog, RecordedEvent, StreamId},
+    testing::Rig,
+};
+
+type Result<T = Answer<Event>> = std::result::Result<T, Error<Refusal>>;
+
+impl Rig {
+    fn executor(&self, config: Config) -> Executor<Account> {
+        Executor::new(
+            self.port(),
+            self.committer.clone(),
+            self.clock.clone(),
+            config,
+            self.tasks.clone(),
+            self.shutdown.clone(),
+        )
+    }
+
+    async fn events(&self, id: &str) -> Vec<RecordedEvent> {
+        self.log.read_stream(&stream(id), 0, 10_000).await.unwrap()
+    }
+
+    /// What the log says about an account.
+    async fn folded(&self, id: &str) -> account::State {
+        fold(&self.events(id).await)
+    }
+}
+
+fn stream(id: &str) -> StreamId {
+    StreamId::new(Account::TYPE, id)
+}
+
+/// A request with an id of its own for each key.
+fn request(key: &str, command: Command) -> Request<Command> {
+    let content = format!("{command:?}");
+    Request {
+        command_id: Uuid::new_v5(&Uuid::NAMESPACE_OID, key.as_bytes()),
+        fingerprint: Fingerprint(content.into_bytes().into_iter().take(32).collect()),
+        command,
+        metadata: Metadata([("actor".to_owned(), key.to_owned())].into()),
+        claims: Vec::new(),
+        deadline: None,
+    }
+}
+
+/// Asks everything at once. On a runtime with one thread all of it is one batch.
+async fn all(
+    executor: &Executor<Account>,
+    id: &str,
+    requests: Vec<Request<Command>>,
+) -> Vec<Result> {
+    join_all(
+        requests
+            .into_iter()
+            .map(|request| executor.execute(id, request)),
+    )
+    .await
+}
+
+async fn balance(executor: &Executor<Account>, id: &str) -> (i64, u64) {
+    let look = |state: &account::State, version, _| (state.balance, version);
+    executor.read(id, look).await.unwrap()
+}
+
+/// How many events each command has.
+fn by_command(events: &[RecordedEvent]) -> HashMap<Uuid, usize> {
+    let mut counts = HashMap::new();
+    for event in events {
+        *counts.entry(event.command_id).or_default() += 1;
+    }
+    counts
+}
+
+fn assert_dense(events: &[RecordedEvent]) {
+    let sequences: Vec<u64> = events.iter().map(|event| event.sequence).collect();
+    let dense: Vec<u64> = (1..=events.len() as u64).collect();
+    assert_eq!(sequences, dense);
+}
+
+/// Waits for what another task does.
+async fn until<F: Future<Output = bool>>(condition: impl Fn() -> F) {
+    let come_true = async {
+        while !condition().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    let patience = std::time::Duration::from_secs(20);
+    tokio::time::timeout(patience, come_true)
+        .await
+        .expect("it did not come true in time");
+}
+
+fn shared(rig: Rig) -> Arc<Rig> {
+    Arc::new(rig)
+}

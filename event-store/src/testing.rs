@@ -1,0 +1,245 @@
+//! What this crate's tests share: a log in a folder of its own, and a log that can be made to fail.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use tokio::sync::{Semaphore, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+use crate::{
+    clock::ManualClock,
+    commands::KnownCommand,
+    committer::Committer,
+    log::{
+        Append, Error, EventLog, Head, Outcome, Position, RecordedEvent, StreamHead, StreamId,
+        sqlite::{Options, SqliteEventLog},
+    },
+    snapshot::Snapshot,
+    timers::Due,
+};
+
+/// A folder that goes with the test.
+#[derive(Debug)]
+pub(crate) struct TempFolder(pub(crate) PathBuf);
+
+impl TempFolder {
+    pub(crate) fn new() -> Self {
+        let path = std::env::temp_dir().join(format!("event-store-{}", Uuid::now_v7()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for TempFolder {
+    fn drop(&mut self) {
+        // What a test leaves behind does no harm.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A log on SQLite behind a wrapper that can be made to fail, and what runs on it.
+#[derive(Debug)]
+pub(crate) struct Rig {
+    pub(crate) log: Arc<FaultyLog>,
+    pub(crate) committer: Committer,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) shutdown: CancellationToken,
+    _folder: TempFolder,
+}
+
+impl Rig {
+    pub(crate) async fn new() -> Self {
+        let folder = TempFolder::new();
+        let path = folder.0.join("log.db");
+        let inner = SqliteEventLog::open(&path, Options::default())
+            .await
+            .unwrap();
+        let log = Arc::new(FaultyLog::new(Arc::new(inner)));
+        let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
+        let port: Arc<dyn EventLog> = log.clone();
+        Self {
+            committer: Committer::start(port, &tasks, CancellationToken::new()),
+            clock: Arc::new(ManualClock::new(DateTime::UNIX_EPOCH)),
+            log,
+            tasks,
+            shutdown,
+            _folder: folder,
+        }
+    }
+
+    pub(crate) fn port(&self) -> Arc<dyn EventLog> {
+        self.log.clone()
+    }
+}
+
+/// What goes wrong with an append.
+#[derive(Debug, Clone)]
+pub(crate) enum Fault {
+    /// Stored, but nobody tells.
+    UnknownAfterStore,
+    /// Not stored, and nobody tells.
+    UnknownBeforeStore,
+    /// Not stored.
+    Unavailable,
+    /// Another writer is faster.
+    Rival(Box<Append>),
+}
+
+/// A log that does as it is told.
+pub(crate) struct FaultyLog {
+    inner: Arc<dyn EventLog>,
+    faults: Mutex<VecDeque<Fault>>,
+    /// Appends wait here.
+    pub(crate) gate: Semaphore,
+    /// Look-ups of commands that fail.
+    pub(crate) deaf: AtomicUsize,
+    pub(crate) appends: AtomicUsize,
+    /// Streams read from their beginning.
+    pub(crate) loads: AtomicUsize,
+}
+
+impl FaultyLog {
+    fn new(inner: Arc<dyn EventLog>) -> Self {
+        Self {
+            inner,
+            faults: Mutex::default(),
+            gate: Semaphore::new(Semaphore::MAX_PERMITS),
+            deaf: AtomicUsize::new(0),
+            appends: AtomicUsize::new(0),
+            loads: AtomicUsize::new(0),
+        }
+    }
+
+    /// The next appends end so.
+    pub(crate) fn plan(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.faults.lock().unwrap().extend(faults);
+    }
+
+    /// Holds appends back until [`FaultyLog::open_gate`].
+    pub(crate) fn close_gate(&self) {
+        self.gate.forget_permits(Semaphore::MAX_PERMITS);
+    }
+
+    pub(crate) fn open_gate(&self) {
+        self.gate.add_permits(Semaphore::MAX_PERMITS);
+    }
+
+    pub(crate) fn count(counter: &AtomicUsize) -> usize {
+        counter.load(Ordering::SeqCst)
+    }
+}
+
+impl fmt::Debug for FaultyLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FaultyLog").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl EventLog for FaultyLog {
+    async fn append(&self, batch: Vec<Append>) -> Result<Vec<Outcome>, Error> {
+        self.appends.fetch_add(1, Ordering::SeqCst);
+        let _pass = self.gate.acquire().await.unwrap();
+        let fault = self.faults.lock().unwrap().pop_front();
+        match fault {
+            None => self.inner.append(batch).await,
+            Some(Fault::UnknownBeforeStore) => Err(Error::Unknown("told to".to_owned())),
+            Some(Fault::UnknownAfterStore) => {
+                self.inner.append(batch).await?;
+                Err(Error::Unknown("told to".to_owned()))
+            }
+            Some(Fault::Unavailable) => Err(Error::Unavailable("told to".to_owned())),
+            Some(Fault::Rival(append)) => {
+                self.inner.append(vec![*append]).await?;
+                self.inner.append(batch).await
+            }
+        }
+    }
+
+    async fn read_stream(
+        &self,
+        stream: &StreamId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, Error> {
+        if after == 0 {
+            self.loads.fetch_add(1, Ordering::SeqCst);
+        }
+        self.inner.read_stream(stream, after, limit).await
+    }
+
+    async fn read_all(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, Error> {
+        self.inner.read_all(after, limit).await
+    }
+
+    async fn head(&self) -> Result<Head, Error> {
+        self.inner.head().await
+    }
+
+    async fn stream_heads(&self, streams: &[StreamId]) -> Result<Vec<Option<StreamHead>>, Error> {
+        self.inner.stream_heads(streams).await
+    }
+
+    async fn known_commands(&self, ids: &[Uuid]) -> Result<Vec<Option<KnownCommand>>, Error> {
+        let one_less = |left: usize| left.checked_sub(1);
+        let deaf = self
+            .deaf
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less);
+        if deaf.is_ok() {
+            return Err(Error::Unavailable("told to".to_owned()));
+        }
+        self.inner.known_commands(ids).await
+    }
+
+    async fn claim(&self, namespace: &str, key: &str) -> Result<Option<StreamId>, Error> {
+        self.inner.claim(namespace, key).await
+    }
+
+    async fn due(
+        &self,
+        aggregate_type: &str,
+        now: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<Vec<Due>, Error> {
+        self.inner.due(aggregate_type, now, limit).await
+    }
+
+    async fn next_due(&self, aggregate_type: &str) -> Result<Option<DateTime<Utc>>, Error> {
+        self.inner.next_due(aggregate_type).await
+    }
+
+    async fn load_snapshot(
+        &self,
+        stream: &StreamId,
+        schema: u32,
+    ) -> Result<Option<Snapshot>, Error> {
+        self.inner.load_snapshot(stream, schema).await
+    }
+
+    async fn save_snapshot(&self, snapshot: Snapshot) -> Result<(), Error> {
+        self.inner.save_snapshot(snapshot).await
+    }
+
+    async fn prune_commands(&self, before: DateTime<Utc>) -> Result<u64, Error> {
+        self.inner.prune_commands(before).await
+    }
+
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+
+    fn head_changes(&self) -> watch::Receiver<Position> {
+        self.inner.head_changes()
+    }
+}
