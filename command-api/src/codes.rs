@@ -52,7 +52,9 @@ codes! {
     IDEMPOTENCY_KEY_EXPIRED = "idempotency_key_expired" CONFLICT;
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused" UNPROCESSABLE_ENTITY;
     INSUFFICIENT_POINTS = "insufficient_points" UNPROCESSABLE_ENTITY;
+    INVALID_CREDENTIALS = "invalid_credentials" UNAUTHORIZED;
     INVALID_FIELD = "invalid_field" UNPROCESSABLE_ENTITY;
+    INVALID_REFRESH_TOKEN = "invalid_refresh_token" UNAUTHORIZED;
     INVALID_SEATING_PLAN = "invalid_seating_plan" UNPROCESSABLE_ENTITY;
     INVALID_SELECTION = "invalid_selection" BAD_REQUEST;
     INVALID_STANDING_AREA = "invalid_standing_area" UNPROCESSABLE_ENTITY;

@@ -7,7 +7,10 @@ use domain::{concert, customer, payment, point_account, show, venue};
 use edge::problem::Problem;
 use event_store::{Position, executor, log};
 
-use crate::codes::{self, Code};
+use crate::{
+    codes::{self, Code},
+    credentials, key_store, passwords, personal_data,
+};
 
 /// When to try again after a queue was full or others kept winning: both last milliseconds.
 const RETRY_SOON: Duration = Duration::from_secs(1);
@@ -63,6 +66,44 @@ pub fn log_failed(error: &log::Error) -> Problem {
     }
 }
 
+/// The key store's error as an answer.
+pub fn key_store_failed(error: &key_store::Error) -> Problem {
+    match error {
+        key_store::Error::Unavailable(_) => store_unavailable("key store", error),
+        key_store::Error::Destroyed { .. }
+        | key_store::Error::Name { .. }
+        | key_store::Error::Random
+        | key_store::Error::Refused(_) => Problem::internal(error),
+    }
+}
+
+/// The credentials' error as an answer.
+pub fn credentials_failed(error: &credentials::Error) -> Problem {
+    match error {
+        credentials::Error::Unavailable(_) => store_unavailable("credentials", error),
+        credentials::Error::Refused(_) => Problem::internal(error),
+    }
+}
+
+/// A password that could not be hashed or checked, as an answer.
+pub fn passwords_failed(error: &passwords::Error) -> Problem {
+    match error {
+        passwords::Error::Overloaded => nothing_done(
+            codes::OVERLOADED,
+            &error.to_string(),
+            passwords::RETRY_AFTER,
+        ),
+        passwords::Error::Broken(_) => Problem::internal(error),
+    }
+}
+
+/// Personal data that could not be encrypted or read, as an answer.
+pub fn personal_data_failed(error: &personal_data::Error) -> Problem {
+    match error {
+        personal_data::Error::Seal | personal_data::Error::Open => Problem::internal(error),
+    }
+}
+
 /// A payment that was recorded as failed: what it was refused for, and whether points came back.
 pub fn payment_failed(code: &str, refunded: bool, position: Position) -> Problem {
     let known = Code::named(code).unwrap_or(codes::PAYMENT_FAILED);
@@ -88,6 +129,12 @@ fn nothing_done(code: Code, detail: &str, after: Duration) -> Problem {
 fn unavailable(error: &dyn std::error::Error) -> Problem {
     tracing::warn!(%error, "the log is unavailable");
     nothing_done(codes::UNAVAILABLE, "the log can't be reached", RETRY_LATER)
+}
+
+fn store_unavailable(store: &str, error: &dyn std::error::Error) -> Problem {
+    tracing::warn!(%error, store, "a store is unavailable");
+    let detail = format!("the {store} can't be reached");
+    problem(codes::UNAVAILABLE, detail).retry_after(RETRY_LATER)
 }
 
 fn outcome_unknown(error: &dyn std::error::Error) -> Problem {

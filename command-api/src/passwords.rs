@@ -9,6 +9,7 @@ use argon2::{
     Algorithm, Argon2, Params, Version,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
 /// Fewest bytes of a password (NIST SP 800-63B).
@@ -113,21 +114,24 @@ impl Passwords {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn hash(&self, password: String) -> Result<String, Error> {
-        self.run(move |inner| hash(&inner.argon2, &password)).await
+    pub async fn hash(&self, password: SecretString) -> Result<String, Error> {
+        self.run(move |inner| hash(&inner.argon2, password.expose_secret()))
+            .await
     }
 
     /// Whether the password is the one that `phc` was made of. Without a hash the answer is no, after as much work.
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn verify(&self, password: String, phc: Option<String>) -> Result<bool, Error> {
+    pub async fn verify(&self, password: SecretString, phc: Option<String>) -> Result<bool, Error> {
         self.run(move |inner| {
             let exists = phc.is_some();
             let phc = phc.as_deref().unwrap_or(&inner.nobody);
             // A stored hash names its own costs, which may be older than the present ones.
             let stored = PasswordHash::new(phc).map_err(broken)?;
-            let matches = inner.argon2.verify_password(password.as_bytes(), &stored);
+            let matches = inner
+                .argon2
+                .verify_password(password.expose_secret().as_bytes(), &stored);
             Ok(exists && matches.is_ok())
         })
         .await
@@ -190,14 +194,11 @@ mod tests {
     #[tokio::test]
     async fn knows_a_password_by_its_hash() {
         let passwords = passwords();
-        let phc = passwords.hash("correct horse".to_owned()).await.unwrap();
+        let phc = passwords.hash("correct horse".into()).await.unwrap();
         assert!(phc.starts_with("$argon2id$v=19$"), "{phc}");
-        assert_ne!(
-            phc,
-            passwords.hash("correct horse".to_owned()).await.unwrap()
-        );
+        assert_ne!(phc, passwords.hash("correct horse".into()).await.unwrap());
         let check = |password: &str, phc: Option<&str>| {
-            passwords.verify(password.to_owned(), phc.map(str::to_owned))
+            passwords.verify(password.into(), phc.map(str::to_owned))
         };
         assert_eq!(check("correct horse", Some(&phc)).await, Ok(true));
         assert_eq!(check("battery staple", Some(&phc)).await, Ok(false));
@@ -216,11 +217,11 @@ mod tests {
         };
         let phc = Passwords::new(&older)
             .unwrap()
-            .hash("secret 1".to_owned())
+            .hash("secret 1".into())
             .await
             .unwrap();
         assert_eq!(
-            passwords().verify("secret 1".to_owned(), Some(phc)).await,
+            passwords().verify("secret 1".into(), Some(phc)).await,
             Ok(true)
         );
     }
@@ -232,24 +233,24 @@ mod tests {
             .map(|_| Arc::clone(passwords.inside()).try_acquire_owned().unwrap())
             .collect();
         assert_eq!(
-            passwords.hash("secret 1".to_owned()).await,
+            passwords.hash("secret 1".into()).await,
             Err(Error::Overloaded)
         );
         drop(inside);
-        assert!(passwords.hash("secret 1".to_owned()).await.is_ok());
+        assert!(passwords.hash("secret 1".into()).await.is_ok());
     }
 
     #[tokio::test]
     async fn makes_room_again_when_a_caller_goes_away() {
         let passwords = passwords();
         for _ in 0..20 {
-            let abandoned = passwords.hash("secret 1".to_owned());
+            let abandoned = passwords.hash("secret 1".into());
             drop(futures::FutureExt::now_or_never(abandoned));
         }
         // Whoever was admitted gives its place back; waiting for all of them proves that none was lost.
         let all = passwords.inside().acquire_many(3).await.unwrap();
         drop(all);
-        assert!(passwords.hash("secret 1".to_owned()).await.is_ok());
+        assert!(passwords.hash("secret 1".into()).await.is_ok());
     }
 
     #[test]

@@ -20,6 +20,7 @@ use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    identity,
     process_managers::checkout::Checkout,
     state::{AppState, Deps},
 };
@@ -31,6 +32,7 @@ pub async fn run(state: AppState, shutdown: CancellationToken) {
     tokio::join!(
         timers::serve(&state, Payment::TYPE, payments, &shutdown),
         timers::serve(&state, Show::TYPE, shows, &shutdown),
+        identity::sweep::run(&state, shutdown.clone()),
     );
 }
 

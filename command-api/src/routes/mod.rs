@@ -1,17 +1,24 @@
 //! The route table.
 
+#[cfg(test)]
+mod account_tests;
 mod announce_concert;
 mod block_seats;
 mod cancel_reservation;
 mod cancel_show;
 mod charge_points;
 mod create_venue;
+mod credentials_body;
 mod extend_hold;
 mod hold_seats;
 mod pay;
+mod refresh_session;
 mod refund_payment;
+mod register_customer;
 mod release_blocks;
 mod schedule_show;
+pub(crate) mod sign_in;
+mod sign_out;
 
 use std::collections::BTreeMap;
 
@@ -58,6 +65,10 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(charge_points::charge_points))
         .routes(routes!(pay::pay))
         .routes(routes!(refund_payment::refund_payment))
+        .routes(routes!(register_customer::register_customer))
+        .routes(routes!(sign_in::sign_in))
+        .routes(routes!(refresh_session::refresh_session))
+        .routes(routes!(sign_out::sign_out))
 }
 
 /// What the descriptions of several calls refer to.

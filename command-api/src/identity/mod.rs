@@ -1,15 +1,25 @@
 //! Accounts: what registering and signing in need besides the log.
 
+pub(crate) mod refresh_token;
+pub mod sweep;
+
 use std::{sync::Arc, time::Duration};
 
-use edge::auth::Signer;
+use chrono::{DateTime, Utc};
+use edge::auth::{Principal, Role, Signer};
+use refresh_token::RefreshToken;
+use uuid::Uuid;
 
 use crate::{
     credentials::Credentials,
     key_store::{self, HmacPurpose, KeyStore},
     passwords::Passwords,
     personal_data::EmailDigests,
+    routes::sign_in::Tokens,
 };
+
+/// Namespace of the claims by which customers are found by e-mail address; the key is the address's digest.
+pub const EMAIL_CLAIM: &str = "email";
 
 /// How long tokens are good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,5 +77,35 @@ impl Identity {
             signer,
             settings,
         })
+    }
+
+    /// The tokens of a customer's session.
+    pub(crate) fn tokens(
+        &self,
+        customer: Uuid,
+        session: Uuid,
+        refresh: &RefreshToken,
+        now: DateTime<Utc>,
+    ) -> Tokens {
+        let principal = Principal {
+            id: customer,
+            role: Role::Customer,
+        };
+        let ttl = self.settings.access_token;
+        Tokens {
+            access_token: self.signer.issue_for_session(principal, session, now, ttl),
+            expires_in: ttl.as_secs(),
+            refresh_token: refresh.text(),
+        }
+    }
+
+    /// Removes what a registration wrote that has been refused since. What can't be removed now is swept later.
+    pub(crate) async fn discard(&self, customer: Uuid) {
+        if let Err(error) = self.keys.discard_key(customer).await {
+            tracing::warn!(%error, "an unused key is left for the sweep");
+        }
+        if let Err(error) = self.credentials.discard_password(customer).await {
+            tracing::warn!(%error, "an unused password is left for the sweep");
+        }
     }
 }

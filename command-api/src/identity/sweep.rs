@@ -1,0 +1,100 @@
+//! Clears away what registrations left behind that never came to an end, and sessions whose time is over.
+
+use chrono::TimeDelta;
+use domain::{Aggregate, customer::Customer};
+use event_store::{EventLog, StreamId, log};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::Identity;
+use crate::{credentials, key_store, state::Deps};
+
+/// A registration takes milliseconds; whatever is pending for so long will not come to an end any more.
+const PENDING: TimeDelta = TimeDelta::days(1);
+/// How often the sweep runs: what it clears away harms nobody meanwhile.
+const EVERY: std::time::Duration = std::time::Duration::from_hours(1);
+/// Rows handled at a time: writes into the log's file must stay short.
+const BATCH: usize = 100;
+
+/// Why a sweep stopped early; the next goes on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The key store's.
+    #[error(transparent)]
+    Keys(#[from] key_store::Error),
+    /// The credentials'.
+    #[error(transparent)]
+    Credentials(#[from] credentials::Error),
+    /// The log's.
+    #[error(transparent)]
+    Log(#[from] log::Error),
+}
+
+/// Sweeps at once and each hour, until `shutdown`.
+pub async fn run(deps: &Deps, shutdown: CancellationToken) {
+    loop {
+        if let Err(error) = sweep(&deps.identity, &*deps.log, deps.clock.now()).await {
+            tracing::warn!(%error, "sweeping unfinished registrations stopped early");
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}
+
+/// Settles keys and passwords of customers that exist, discards those of customers that don't, each after a day; removes sessions
+/// whose time is over.
+///
+/// # Errors
+/// [`Error`].
+pub async fn sweep(
+    identity: &Identity,
+    log: &dyn EventLog,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<(), Error> {
+    let before = now - PENDING;
+    // Each round takes what it listed off the list, so the rounds come to an end.
+    loop {
+        let pending = identity.keys.pending_keys(before, BATCH).await?;
+        for (customer, exists) in exist(log, &pending).await? {
+            if exists {
+                identity.keys.settle_key(customer).await?;
+            } else {
+                identity.keys.discard_key(customer).await?;
+            }
+        }
+        if pending.len() < BATCH {
+            break;
+        }
+    }
+    loop {
+        let pending = identity
+            .credentials
+            .pending_passwords(before, BATCH)
+            .await?;
+        for (customer, exists) in exist(log, &pending).await? {
+            if exists {
+                identity.credentials.settle_password(customer).await?;
+            } else {
+                identity.credentials.discard_password(customer).await?;
+            }
+        }
+        if pending.len() < BATCH {
+            break;
+        }
+    }
+    while identity.credentials.sweep_sessions(now, BATCH).await? == BATCH as u64 {}
+    Ok(())
+}
+
+/// Which of these customers the log knows.
+async fn exist(log: &dyn EventLog, customers: &[Uuid]) -> Result<Vec<(Uuid, bool)>, Error> {
+    let streams: Vec<_> = customers
+        .iter()
+        .map(|customer| StreamId::new(Customer::TYPE, customer.to_string()))
+        .collect();
+    let heads = log.stream_heads(&streams).await?;
+    let exists = heads.into_iter().map(|head| head.is_some());
+    Ok(customers.iter().copied().zip(exists).collect())
+}
