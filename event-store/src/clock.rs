@@ -1,6 +1,9 @@
 //! The clock port: the one source of time.
 
-use std::{fmt::Debug, sync::Mutex};
+use std::{
+    fmt::Debug,
+    sync::{Mutex, PoisonError},
+};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
@@ -36,13 +39,13 @@ impl ManualClock {
 
     /// Moves the clock on.
     pub fn advance(&self, by: TimeDelta) {
-        let mut now = self.0.lock().expect("no holder of this lock can panic");
+        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *now += by;
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> DateTime<Utc> {
-        *self.0.lock().expect("no holder of this lock can panic")
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicIsize, AtomicUsize, Ordering},
     },
 };
 
@@ -105,6 +105,8 @@ pub(crate) struct FaultyLog {
     /// Look-ups of commands that fail.
     pub(crate) deaf: AtomicUsize,
     pub(crate) appends: AtomicUsize,
+    /// Reads until one fails; below zero none does.
+    reads: AtomicIsize,
     /// Streams read from their beginning.
     pub(crate) loads: AtomicUsize,
 }
@@ -117,6 +119,7 @@ impl FaultyLog {
             gate: Semaphore::new(Semaphore::MAX_PERMITS),
             deaf: AtomicUsize::new(0),
             appends: AtomicUsize::new(0),
+            reads: AtomicIsize::new(-1),
             loads: AtomicUsize::new(0),
         }
     }
@@ -133,6 +136,18 @@ impl FaultyLog {
 
     pub(crate) fn open_gate(&self) {
         self.gate.add_permits(Semaphore::MAX_PERMITS);
+    }
+
+    /// After so many more reads, one fails.
+    pub(crate) fn break_reads_after(&self, reads: isize) {
+        self.reads.store(reads, Ordering::SeqCst);
+    }
+
+    fn read(&self) -> Result<(), Error> {
+        match self.reads.fetch_sub(1, Ordering::SeqCst) {
+            0 => Err(Error::Unavailable("told to".to_owned())),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn count(counter: &AtomicUsize) -> usize {
@@ -173,6 +188,7 @@ impl EventLog for FaultyLog {
         after: u64,
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, Error> {
+        self.read()?;
         if after == 0 {
             self.loads.fetch_add(1, Ordering::SeqCst);
         }
@@ -180,6 +196,7 @@ impl EventLog for FaultyLog {
     }
 
     async fn read_all(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, Error> {
+        self.read()?;
         self.inner.read_all(after, limit).await
     }
 

@@ -48,7 +48,7 @@ proptest! {
 }
 
 async fn check(calls: Vec<Call>, faults: Vec<Fault>, width: usize) {
-    let rig = shared(Rig::new().await);
+    let rig = Rig::new().await;
     let one = rig.executor(Config::default());
     let two = Executor::<Account>::new(
         rig.port(),
@@ -79,6 +79,21 @@ async fn check(calls: Vec<Call>, faults: Vec<Fault>, width: usize) {
             }
         }
     }
+    check_answers(&rig, acknowledged).await;
+    check_streams(&rig).await;
+    for id in ["a", "b", "c"] {
+        let last = one
+            .execute(id, request(id, Command::Deposit(1)))
+            .await
+            .unwrap();
+        assert!(!last.repeated);
+        let state = one.read(id, |state, _, _| state.clone()).await.unwrap();
+        assert_eq!(state, rig.folded(id).await);
+    }
+}
+
+/// What was acknowledged stands in the log, once, where the answer said.
+async fn check_answers(rig: &Rig, acknowledged: BTreeMap<Uuid, Vec<Answer<Event>>>) {
     let log = rig.log.read_all(crate::Position(0), 100_000).await.unwrap();
     let counts = by_command(&log);
     for (command_id, answers) in acknowledged {
@@ -93,12 +108,15 @@ async fn check(calls: Vec<Call>, faults: Vec<Fault>, width: usize) {
             }
         }
     }
+}
+
+/// Each event was decided on exactly the state that the events before it make.
+async fn check_streams(rig: &Rig) {
     for id in ["a", "b", "c"] {
         let events = rig.events(id).await;
         assert_dense(&events);
         let mut balance = 0;
         for event in &events {
-            // Each was decided on exactly the state that the events before it make.
             match Account::decode(event).unwrap() {
                 Event::Deposited {
                     amount,
@@ -118,14 +136,5 @@ async fn check(calls: Vec<Call>, faults: Vec<Fault>, width: usize) {
             }
             assert!(balance >= 0);
         }
-    }
-    for id in ["a", "b", "c"] {
-        let last = one
-            .execute(id, request(id, Command::Deposit(1)))
-            .await
-            .unwrap();
-        assert!(!last.repeated);
-        let state = one.read(id, |state, _, _| state.clone()).await.unwrap();
-        assert_eq!(state, rig.folded(id).await);
     }
 }

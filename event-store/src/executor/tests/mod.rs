@@ -7,7 +7,7 @@ mod interleavings;
 mod lifecycle;
 mod time;
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use futures::future::join_all;
 use uuid::Uuid;
@@ -106,8 +106,4 @@ async fn until<F: Future<Output = bool>>(condition: impl Fn() -> F) {
     tokio::time::timeout(patience, come_true)
         .await
         .expect("it did not come true in time");
-}
-
-fn shared(rig: Rig) -> Arc<Rig> {
-    Arc::new(rig)
 }

@@ -121,7 +121,7 @@ async fn time_never_runs_backwards_in_a_stream() {
         .unwrap();
     rig.clock.advance(TimeDelta::hours(-1));
     for executor in [&executor, &rig.executor(Config::default())] {
-        let key = format!("{:p}", executor);
+        let key = format!("{executor:p}");
         let answer = executor
             .execute("a", request(&key, Command::Deposit(1)))
             .await
