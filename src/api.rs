@@ -11,5 +11,6 @@ pub fn openapi() -> OpenApi {
     info.license = Some(license);
     let mut document = OpenApiBuilder::new().info(info).build();
     document.merge(command_api::openapi());
+    document.merge(query_api::openapi());
     document
 }

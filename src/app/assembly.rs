@@ -20,6 +20,7 @@ use edge::{
 };
 use event_store::Committer;
 use projections::Progress;
+use read_model::ProjectionId;
 use tokio::net::TcpListener;
 
 use super::{AppConfig, stages::Stages};
@@ -48,8 +49,11 @@ pub(super) async fn assemble(config: AppConfig) -> anyhow::Result<Parts> {
     let progress = Progress::default();
     follow(&config, &stores, &stages, &progress);
     let commands = commands(&config, &stores, &stages, &signer, &verifier).await?;
-    let router = command_api::router(commands.clone());
-    let readiness = readiness(&stores, &progress);
+    let queries = queries(&config, &stores, &stages, &progress, &verifier);
+    let router = command_api::router(commands.clone()).merge(query_api::router(queries.clone()));
+    let mut readiness = readiness(&stores, &progress);
+    readiness.extend(queries.readiness());
+    stages.following.tasks.spawn(query_api::run(queries));
     let render = metrics.clone();
     let router = edge::layers::apply(router, &LayersConfig::default())
         .merge(edge::docs::router(api::openapi()))
@@ -109,7 +113,6 @@ async fn commands(
         settings: command_api::Settings {
             poll: config.poll,
             deadline: Duration::from_millis(config.settings.executor.deadline_ms),
-            ..command_api::Settings::default()
         },
     }))
 }
@@ -150,6 +153,25 @@ fn follow(config: &AppConfig, stores: &Stores, stages: &Stages, progress: &Progr
         // The worker has logged it; the process stays, unready, and goes on selling.
         let _ = worker.await;
     });
+}
+
+/// Seat maps are fed for as long as requests are answered, and their streams end first.
+fn queries(
+    config: &AppConfig,
+    stores: &Stores,
+    stages: &Stages,
+    progress: &Progress,
+    verifier: &Arc<Verifier>,
+) -> query_api::AppState {
+    let [.., last] = ProjectionId::ALL;
+    query_api::AppState::new(query_api::Deps {
+        read_model: stores.read_model.clone(),
+        bus: stores.bus.clone(),
+        clock: config.clock.clone(),
+        verifier: verifier.clone(),
+        progress: Some(progress.watch(last)),
+        shutdown: stages.serving.end.clone(),
+    })
 }
 
 fn readiness(stores: &Stores, progress: &Progress) -> Vec<Readiness> {
