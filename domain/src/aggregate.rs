@@ -108,3 +108,58 @@ where
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use cqrs_es::{CqrsFramework, EventStore as _, mem_store::MemStore};
+
+    use super::Services;
+    use crate::{
+        payment::{Command, Payment, Status},
+        point_account::{self, PointAccount},
+        testing::{at, id},
+    };
+
+    #[tokio::test]
+    async fn aggregates_run_on_plain_cqrs_es() {
+        let store = MemStore::<PointAccount>::default();
+        let cqrs = CqrsFramework::new(store.clone(), vec![], Services { now: at(0) });
+        let charge = point_account::Command::Charge {
+            customer_id: id(1),
+            charge_id: id(2),
+            amount: 70,
+        };
+        cqrs.execute("anna", charge).await.unwrap();
+        let debit = |payment, amount| point_account::Command::Debit {
+            customer_id: id(1),
+            payment_id: id(payment),
+            amount,
+        };
+        cqrs.execute("anna", debit(3, 50)).await.unwrap();
+        assert!(cqrs.execute("anna", debit(4, 50)).await.is_err());
+        assert_eq!(store.load_events("anna").await.unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn time_comes_from_the_services() {
+        use cqrs_es::{Aggregate as _, event_sink::EventSink};
+        let mut payment = Payment::default();
+        let request = Command::Request {
+            reservation_id: id(1),
+            show_id: id(2),
+            customer_id: id(3),
+            organizer_id: id(4),
+            amount: 1,
+        };
+        let sink = EventSink::default();
+        payment
+            .handle(request, &Services { now: at(5) }, &sink)
+            .await
+            .unwrap();
+        assert_eq!(
+            (payment.status, payment.resume_at),
+            (Status::Running, Some(at(15)))
+        );
+        assert_eq!(sink.collect().await.len(), 1);
+    }
+}

@@ -4,7 +4,9 @@
 //! One folder per aggregate, each with the same files: `mod.rs` (state, `decide`, `evolve`, the cqrs-es
 //! adapter last), `command.rs`, `event.rs`, `error.rs`, `upcast.rs`, `tests.rs`.
 #![warn(missing_docs)]
-#![deny(clippy::float_arithmetic, clippy::wildcard_enum_match_arm)]
+#![deny(clippy::float_arithmetic)]
+// Rules name every variant, so that a new one can't slip through; tests look for one and may wave the rest by.
+#![cfg_attr(not(test), deny(clippy::wildcard_enum_match_arm))]
 
 pub mod aggregate;
 pub mod concert;

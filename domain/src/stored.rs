@@ -113,7 +113,7 @@ struct Stored<'a> {
 }
 
 impl Stored<'_> {
-    fn read<E: DeserializeOwned>(
+    fn read<E: cqrs_es::DomainEvent>(
         &self,
         upcasters: &[Box<dyn EventUpcaster>],
     ) -> Result<E, DecodeError> {
@@ -123,17 +123,26 @@ impl Stored<'_> {
                 event_type: self.event_type.to_owned(),
             });
         }
-        let malformed = |source| DecodeError::Malformed {
-            event_type: self.event_type.to_owned(),
-            source,
-        };
+        let event: E = self.parse(upcasters)?;
+        // The column is what readers select by: a payload that says something else would be lost to them.
+        if event.event_type() != self.event_type {
+            let payload = format!("the payload is of a {}", event.event_type());
+            return Err(self.malformed(serde_json::Error::custom(payload)));
+        }
+        Ok(event)
+    }
+
+    fn parse<E: DeserializeOwned>(
+        &self,
+        upcasters: &[Box<dyn EventUpcaster>],
+    ) -> Result<E, DecodeError> {
         // Nearly every event is current: those are read without a detour through `Value`.
         if !upcasters
             .iter()
             .any(|up| up.can_upcast(self.event_type, self.event_version))
         {
             self.check_version(self.event_version)?;
-            return serde_json::from_str(self.payload).map_err(malformed);
+            return serde_json::from_str(self.payload).map_err(|source| self.malformed(source));
         }
         let raw = SerializedEvent::new(
             String::new(),
@@ -141,7 +150,7 @@ impl Stored<'_> {
             self.aggregate_type.to_owned(),
             self.event_type.to_owned(),
             self.event_version.to_owned(),
-            serde_json::from_str(self.payload).map_err(malformed)?,
+            serde_json::from_str(self.payload).map_err(|source| self.malformed(source))?,
             serde_json::Value::Null,
         );
         let current = upcasters.iter().fold(raw, |event, up| {
@@ -152,7 +161,14 @@ impl Stored<'_> {
             }
         });
         self.check_version(&current.event_version)?;
-        serde_json::from_value(current.payload).map_err(malformed)
+        serde_json::from_value(current.payload).map_err(|source| self.malformed(source))
+    }
+
+    fn malformed(&self, source: serde_json::Error) -> DecodeError {
+        DecodeError::Malformed {
+            event_type: self.event_type.to_owned(),
+            source,
+        }
     }
 
     /// The upcasters of cqrs-es write `1.0.0` for what events call `1`.
@@ -199,4 +215,41 @@ pub fn event_types<E: DeserializeOwned>() -> &'static [&'static str] {
     // The answer comes through `names`; the result is an error by construction.
     let _ = E::deserialize(Ask(&mut names)).err();
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use cqrs_es::persist::SemanticVersionEventUpcaster;
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::id;
+
+    #[test]
+    fn an_older_version_goes_through_the_upcasters() {
+        let upcaster = SemanticVersionEventUpcaster::new(
+            "CustomerErased",
+            "1",
+            Box::new(|mut payload| {
+                payload["CustomerErased"]["customer_id"] = json!(id::<crate::ids::CustomerId>(5));
+                payload
+            }),
+        );
+        let stored = Stored {
+            aggregate_type: "customer",
+            event_type: "CustomerErased",
+            event_version: "0",
+            payload: r#"{"CustomerErased":{}}"#,
+        };
+        let event: customer::Event = stored.read(&[Box::new(upcaster)]).unwrap();
+        assert_eq!(
+            event,
+            customer::Event::CustomerErased { customer_id: id(5) }
+        );
+        let unaided = stored.read::<customer::Event>(&[]);
+        assert!(
+            matches!(unaided, Err(DecodeError::UnknownEventVersion { .. })),
+            "{unaided:?}"
+        );
+    }
 }

@@ -95,22 +95,22 @@ fn terms_are_bounded() {
     let changes: [(&str, Change); 7] = [
         ("hold_seconds", |schedule| schedule.hold_seconds = 0),
         ("hold_seconds", |schedule| {
-            schedule.hold_seconds = MAX_HOLD_SECONDS + 1
+            schedule.hold_seconds = MAX_HOLD_SECONDS + 1;
         }),
         ("max_seats_per_customer", |schedule| {
-            schedule.max_seats_per_customer = 0
+            schedule.max_seats_per_customer = 0;
         }),
         ("max_seats_per_customer", |schedule| {
             schedule.max_seats_per_customer = MAX_PLACES_PER_CUSTOMER + 1;
         }),
         ("off_sale_at", |schedule| {
-            schedule.off_sale_at = Some(schedule.on_sale_at)
+            schedule.off_sale_at = Some(schedule.on_sale_at);
         }),
         ("prices", |schedule| {
-            *schedule.prices.get_mut("Back").unwrap() = -1
+            *schedule.prices.get_mut("Back").unwrap() = -1;
         }),
         ("prices", |schedule| {
-            *schedule.prices.get_mut("Back").unwrap() = MAX_AMOUNT + 1
+            *schedule.prices.get_mut("Back").unwrap() = MAX_AMOUNT + 1;
         }),
     ];
     for (field, change) in changes {

@@ -49,14 +49,14 @@ fn any_command() -> impl Strategy<Value = Command> {
 
 /// The live reservations, checked one by one: they overlap nowhere and are what the seats say.
 fn check_ledger(show: &Show, now: Timestamp) {
-    let mut owner: BTreeMap<u32, u32> = BTreeMap::new();
+    let mut taken_by: BTreeMap<u32, u32> = BTreeMap::new();
     let mut owned: BTreeMap<CustomerId, u32> = BTreeMap::new();
     let mut floor = 0;
     for slot in show.reservations.live() {
         let entry: &Reservation = show.reservations.get(slot);
         for seat in &entry.seats {
             assert_eq!(
-                owner.insert(*seat, slot),
+                taken_by.insert(*seat, slot),
                 None,
                 "a seat in two live reservations"
             );
@@ -77,7 +77,7 @@ fn check_ledger(show: &Show, now: Timestamp) {
         assert!(owned <= 4, "{customer} has {owned}");
         assert_eq!(show.reservations.owned(customer, now), owned);
     }
-    let in_seats = u32::try_from(owner.len()).unwrap();
+    let in_seats = u32::try_from(taken_by.len()).unwrap();
     let counts = show.counts();
     assert_eq!(counts.held + counts.sold, in_seats + floor);
     assert_eq!(
@@ -143,7 +143,9 @@ fn play(commands: Vec<(Command, i64, bool)>, no_stranded_seats: bool, cancel_aft
         match stage.show.decide(&command, at(now)) {
             Ok(events) => {
                 let mut live = stage.show.clone();
-                events.iter().for_each(|event| live.evolve(event));
+                for event in &events {
+                    live.evolve(event);
+                }
                 stage.fold(&events);
                 assert_eq!(live, stage.show, "stored events give the live state");
             }
