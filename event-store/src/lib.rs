@@ -22,3 +22,8 @@ pub use crate::{
     executor::Executor,
     log::{EventLog, Position, RecordedEvent, SqliteEventLog, StreamId},
 };
+
+/// The README's examples, compiled and run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

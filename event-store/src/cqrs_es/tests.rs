@@ -121,6 +121,8 @@ fn snapshots(every: u64) -> Options {
     }
 }
 
+type Store = PersistedEventStore<LogRepository, Counter>;
+
 /// Remembers all envelopes.
 #[derive(Debug, Clone, Default)]
 struct Recorder(Arc<Mutex<Vec<EventEnvelope<Counter>>>>);
@@ -261,7 +263,6 @@ async fn two_commands_on_one_state_conflict() {
 #[tokio::test]
 async fn snapshots_count_every_event_once() {
     let rig = Rig::new().await;
-    type Store = PersistedEventStore<LogRepository, Counter>;
     let repository = || rig.repository(snapshots(2));
     let stores: [fn(LogRepository) -> Store; 3] = [
         Store::new_event_store,

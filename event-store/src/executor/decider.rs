@@ -78,3 +78,17 @@ pub struct Encoded {
     /// JSON.
     pub payload: String,
 }
+
+impl Encoded {
+    /// An event as serde writes it.
+    ///
+    /// # Panics
+    /// The event can't be written as JSON: a defect of its type.
+    pub fn json(event_type: &str, event_version: &str, event: &impl Serialize) -> Self {
+        Self {
+            event_type: event_type.to_owned(),
+            event_version: event_version.to_owned(),
+            payload: serde_json::to_string(event).expect("the event's type has a form in JSON"),
+        }
+    }
+}

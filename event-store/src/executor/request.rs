@@ -34,6 +34,20 @@ pub struct Request<C> {
     pub deadline: Option<Instant>,
 }
 
+impl<C> Request<C> {
+    /// A command without fingerprint, metadata, claims or a deadline of its own.
+    pub fn new(command_id: Uuid, command: C) -> Self {
+        Self {
+            command_id,
+            fingerprint: Fingerprint::default(),
+            command,
+            metadata: Metadata::default(),
+            claims: Vec::new(),
+            deadline: None,
+        }
+    }
+}
+
 /// One event of an answer.
 #[derive(Debug, Clone)]
 pub struct Decided<E> {
