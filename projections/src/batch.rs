@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use event_store::bus::{Cursor, Delivery};
+use event_store::{
+    RecordedEvent,
+    bus::{Cursor, Delivery},
+};
 use read_model::{Checkpoint, Keys, ProjectionId, ReadModel, Write};
 
 use crate::{Error, Event, Projection, cache::SeatMapCache};
@@ -76,6 +79,25 @@ impl Folder {
         own.map(|(_, stand)| stand.position)
             .min()
             .unwrap_or_default()
+    }
+
+    /// The part of a delivery that comes before `position`. The transport's own place does not move within a delivery.
+    pub(crate) fn before(&self, delivery: &Delivery, position: u64) -> Delivery {
+        let before = |event: &&RecordedEvent| event.position.0 < position;
+        let events: Vec<_> = delivery.events.iter().filter(before).cloned().collect();
+        let partition = delivery.cursor.partition;
+        let mut cursor = self
+            .cursors()
+            .into_iter()
+            .find(|c| c.partition == partition);
+        if let (Some(cursor), Some(last)) = (&mut cursor, events.last()) {
+            cursor.position = last.position;
+            cursor.epoch = last.epoch;
+        }
+        Delivery {
+            events,
+            cursor: cursor.unwrap_or_default(),
+        }
     }
 
     /// Folds a delivery into the read model: rows and checkpoints in one transaction. After an error, resume anew.

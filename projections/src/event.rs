@@ -46,7 +46,7 @@ impl Event {
     }
 
     /// That a row which this event changes is not there.
-    pub(crate) fn missing(&self, table: &'static str, key: impl ToString) -> Error {
+    pub(crate) fn missing(&self, table: &'static str, key: impl std::fmt::Display) -> Error {
         Error::MissingRow {
             position: self.position,
             table,

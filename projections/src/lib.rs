@@ -26,6 +26,8 @@ mod reservations;
 pub mod runner;
 mod sagas;
 mod seat_maps;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 

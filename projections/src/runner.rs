@@ -10,7 +10,7 @@ use std::{
 
 use event_store::{
     Clock,
-    bus::{self, Bus},
+    bus::{self, Bus, Delivery},
 };
 use read_model::ReadModel;
 use tokio_util::sync::CancellationToken;
@@ -51,6 +51,16 @@ enum Remedy {
 }
 
 impl Error {
+    /// The event that can't be projected, where it is one event's fault.
+    fn position(&self) -> Option<u64> {
+        match self {
+            Self::Undecodable { position, .. }
+            | Self::NotAnId { position, .. }
+            | Self::MissingRow { position, .. } => Some(*position),
+            Self::Bus(_) | Self::ReadModel(_) => None,
+        }
+    }
+
     fn remedy(&self) -> Remedy {
         use read_model::Error as Store;
         match self {
@@ -123,7 +133,9 @@ async fn follow(deps: &Deps, shutdown: &CancellationToken) -> Result<(), Error> 
         let began = Instant::now();
         let oldest = delivery.events.first().map(|event| event.recorded_at);
         deps.progress.received(delivery.cursor.position.0, oldest);
-        folder.step(model, &delivery).await?;
+        if let Err(error) = folder.step(model, &delivery).await {
+            return Err(up_to(deps, &delivery, error).await);
+        }
         deps.progress.written(|id| folder.position(id));
         metrics::batch(delivery.events.len(), began.elapsed());
         metrics::progress(&deps.progress, deps.clock.now());
@@ -133,6 +145,30 @@ async fn follow(deps: &Deps, shutdown: &CancellationToken) -> Result<(), Error> 
             "projected a batch"
         );
     }
+}
+
+/// Where one event of a delivery can't be projected, those before it are: the checkpoint then stands right before the
+/// culprit.
+async fn up_to(deps: &Deps, delivery: &Delivery, error: Error) -> Error {
+    let Some(culprit) = error.position() else {
+        return error;
+    };
+    let model = deps.read_model.as_ref();
+    let good = async {
+        let mut folder = Folder::resume(model, deps.bus.partitions()).await?;
+        let before = folder.before(delivery, culprit);
+        folder.step(model, &before).await?;
+        deps.progress.resumed(|id| folder.position(id));
+        Ok::<_, Error>(())
+    };
+    // Should this fail too, the first error still tells more.
+    if let Err(second) = good.await {
+        tracing::warn!(
+            error = chain(&second),
+            "the events before the culprit wait, too"
+        );
+    }
+    error
 }
 
 fn hindmost(progress: &Progress) -> u64 {

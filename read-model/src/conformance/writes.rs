@@ -152,18 +152,20 @@ pub async fn refused_writes_leave_nothing(model: &dyn ReadModel) -> Result<(), S
     })
 }
 
-/// A read answers with the position of the projection that writes what it reads: the least over its partitions, and for
-/// a show the lesser of the two projections behind it.
-///
-/// # Errors
-/// What was found wrong.
-pub async fn reads_carry_their_projections_position(model: &dyn ReadModel) -> Result<(), String> {
+/// A position that no other projection stands at.
+fn position_of(projection: ProjectionId) -> u64 {
+    let place = ProjectionId::ALL.iter().position(|p| *p == projection);
+    101 + place.unwrap_or_default() as u64
+}
+
+/// Each projection at its own position in partition 0, and further on in partition 1.
+async fn write_at_many_positions(model: &dyn ReadModel, rows: &Rows) -> Result<(), String> {
     let empty = works(model.concert(id(11)).await)?;
     holds(empty.position == 0 && empty.value.is_none(), || {
         format!("an empty store answers {empty:?}")
     })?;
     let mut moves = Vec::new();
-    for (projection, position) in ProjectionId::ALL.into_iter().zip(101..) {
+    for (projection, position) in ProjectionId::ALL.map(|id| (id, position_of(id))) {
         moves.extend(advance(projection, 0, position));
         let elsewhere = |position| Checkpoint {
             partition: 1,
@@ -171,20 +173,28 @@ pub async fn reads_carry_their_projections_position(model: &dyn ReadModel) -> Re
         };
         moves.push((elsewhere(0), elsewhere(1_000)));
     }
-    let rows = sample::rows();
     let write = Write {
         rows: rows.clone(),
         advance: moves,
     };
-    works(model.write(&write).await)?;
-    let at = |projection: ProjectionId| {
-        let place = ProjectionId::ALL.iter().position(|p| *p == projection);
-        101 + place.unwrap_or_default() as u64
-    };
+    works(model.write(&write).await)
+}
+
+/// A read answers with the position of the projection that writes what it reads: the least over its partitions, and for
+/// a show the lesser of the two projections behind it.
+///
+/// # Errors
+/// What was found wrong.
+pub async fn reads_carry_their_projections_position(model: &dyn ReadModel) -> Result<(), String> {
+    let rows = sample::rows();
+    write_at_many_positions(model, &rows).await?;
+    let at = position_of;
+    let both = at(ProjectionId::Catalogue).min(at(ProjectionId::SeatMaps));
     let page = crate::Page::default();
     let concert = works(model.concert(id(11)).await)?;
     let shown = works(model.show(id(11)).await)?;
-    let shows = works(model.shows(&crate::ShowFilter::default(), &page).await)?;
+    let filter = crate::ShowFilter::default();
+    let listed = works(model.shows(&filter, &page).await)?;
     let map = works(model.seat_map(id(11)).await)?;
     let reservation = works(model.reservation(id(11)).await)?;
     let payment = works(model.payment(id(11)).await)?;
@@ -192,11 +202,10 @@ pub async fn reads_carry_their_projections_position(model: &dyn ReadModel) -> Re
     let transactions = works(model.transactions_of(id(1), &page).await)?;
     let nobody = works(model.payments_of(id(99), &page).await)?;
     let sagas = works(model.sagas(None, &page).await)?;
-    let both = at(ProjectionId::Catalogue).min(at(ProjectionId::SeatMaps));
     for (what, found, expected) in [
         ("concert", concert.position, at(ProjectionId::Catalogue)),
         ("show", shown.position, both),
-        ("shows", shows.position, both),
+        ("shows", listed.position, both),
         ("seat_map", map.position, at(ProjectionId::SeatMaps)),
         (
             "reservation",

@@ -150,7 +150,8 @@ impl SeatMap {
 
     /// One letter a seat, in plan order.
     pub fn statuses(&self) -> &str {
-        std::str::from_utf8(&self.statuses).expect("statuses are ASCII letters")
+        // Only `SeatStatus` letters are ever stored, so the other case does not occur.
+        std::str::from_utf8(&self.statuses).unwrap_or_default()
     }
 
     /// The seat at `index` in plan order.
@@ -239,7 +240,7 @@ impl SeatMap {
             Event::HoldReleased { places, .. } | Event::HoldExpired { places, .. } => {
                 self.set_places(places, SeatStatus::Available, &mut delta);
                 self.take(places, &mut delta, |taken, n| {
-                    taken.held = taken.held.saturating_sub(n)
+                    taken.held = taken.held.saturating_sub(n);
                 });
             }
             Event::ReservationConfirmed {
@@ -257,7 +258,7 @@ impl SeatMap {
             Event::ReservationCancelled { places, .. } => {
                 self.set_places(places, SeatStatus::Available, &mut delta);
                 self.take(places, &mut delta, |taken, n| {
-                    taken.sold = taken.sold.saturating_sub(n)
+                    taken.sold = taken.sold.saturating_sub(n);
                 });
             }
             Event::SeatsBlocked { seats, .. } => {
@@ -330,7 +331,7 @@ impl SeatMap {
     fn take(&mut self, places: &Places, delta: &mut Delta, change: impl FnOnce(&mut Taken, u32)) {
         if let Some(standing) = &places.standing {
             self.take_area(&standing.category, delta, |taken| {
-                change(taken, standing.quantity)
+                change(taken, standing.quantity);
             });
         }
     }
