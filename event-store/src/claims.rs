@@ -2,6 +2,17 @@
 
 use crate::log::StreamId;
 
+/// A claim that is held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Kind of claim.
+    pub namespace: String,
+    /// Unique within the namespace.
+    pub key: String,
+    /// Who holds it.
+    pub stream: StreamId,
+}
+
 /// One change to the claims, part of an append and as durable as its events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClaimChange {

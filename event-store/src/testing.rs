@@ -17,6 +17,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 use crate::{
+    claims::Claim,
     clock::ManualClock,
     commands::KnownCommand,
     committer::Committer,
@@ -250,6 +251,34 @@ impl EventLog for FaultyLog {
 
     async fn prune_commands(&self, before: DateTime<Utc>) -> Result<u64, Error> {
         self.inner.prune_commands(before).await
+    }
+
+    async fn pruned_until(&self) -> Result<Position, Error> {
+        self.inner.pruned_until().await
+    }
+
+    async fn list_stream_heads(
+        &self,
+        after: Option<&StreamId>,
+        limit: usize,
+    ) -> Result<Vec<(StreamId, StreamHead)>, Error> {
+        self.inner.list_stream_heads(after, limit).await
+    }
+
+    async fn list_claims(
+        &self,
+        after: Option<(&str, &str)>,
+        limit: usize,
+    ) -> Result<Vec<Claim>, Error> {
+        self.inner.list_claims(after, limit).await
+    }
+
+    async fn list_commands(
+        &self,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<KnownCommand>, Error> {
+        self.inner.list_commands(after, limit).await
     }
 
     async fn close(&self) {

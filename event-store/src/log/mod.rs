@@ -32,7 +32,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{
-    claims::ClaimChange,
+    claims::{Claim, ClaimChange},
     commands::{CommandRecord, KnownCommand},
     snapshot::Snapshot,
     timers::{Due, WakeAt},
@@ -329,6 +329,42 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`Error::Unavailable`].
     async fn prune_commands(&self, before: DateTime<Utc>) -> Result<u64, Error>;
+
+    /// Up to which position commands may have been forgotten; 0 before the first pruning.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    async fn pruned_until(&self) -> Result<Position, Error>;
+
+    /// Where streams end: those behind `after`, in the order of their ids, at most `limit`. Each page shows one instant.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Corrupt`].
+    async fn list_stream_heads(
+        &self,
+        after: Option<&StreamId>,
+        limit: usize,
+    ) -> Result<Vec<(StreamId, StreamHead)>, Error>;
+
+    /// The claims behind the pair `after`, in the order of their pairs, at most `limit`. Each page shows one instant.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Corrupt`].
+    async fn list_claims(
+        &self,
+        after: Option<(&str, &str)>,
+        limit: usize,
+    ) -> Result<Vec<Claim>, Error>;
+
+    /// The commands behind `after`, in the order of their ids, at most `limit`. Each page shows one instant.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Corrupt`].
+    async fn list_commands(
+        &self,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<KnownCommand>, Error>;
 
     /// Lets go of everything held open once what was begun has ended; calls that come later fail. Dropping the log does the same,
     /// without telling when.

@@ -21,6 +21,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 use crate::{
+    claims::Claim,
     commands::KnownCommand,
     log::{
         Append, Error, EventLog, Head, Outcome, Position, RecordedEvent, StreamHead, StreamId,
@@ -220,6 +221,34 @@ impl EventLog for SqliteEventLog {
                 return Ok(forgotten);
             }
         }
+    }
+
+    async fn pruned_until(&self) -> Result<Position, Error> {
+        read::pruned(&self.readers).await
+    }
+
+    async fn list_stream_heads(
+        &self,
+        after: Option<&StreamId>,
+        limit: usize,
+    ) -> Result<Vec<(StreamId, StreamHead)>, Error> {
+        read::list_stream_heads(&self.readers, after, limit).await
+    }
+
+    async fn list_claims(
+        &self,
+        after: Option<(&str, &str)>,
+        limit: usize,
+    ) -> Result<Vec<Claim>, Error> {
+        read::list_claims(&self.readers, after, limit).await
+    }
+
+    async fn list_commands(
+        &self,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<KnownCommand>, Error> {
+        read::list_commands(&self.readers, after, limit).await
     }
 
     async fn close(&self) {

@@ -7,6 +7,7 @@ use sqlx::{Row, SqliteExecutor, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use crate::{
+    claims::Claim,
     commands::{Fingerprint, KnownCommand},
     log::{
         Error, Head, Position, RecordedEvent, StreamHead, StreamId,
@@ -80,14 +81,39 @@ pub(super) async fn stream_heads<'e>(
         let slot = heads
             .get_mut(index)
             .ok_or_else(|| Error::Corrupt("SQLite miscounted a list".to_owned()))?;
-        *slot = Some(StreamHead {
-            version: number(row, 1)?,
-            position: Position(number(row, 2)?),
-            recorded_at: time(text(row, 3)?)?,
-            wake_at: optional_text(row, 4)?.map(time).transpose()?,
-        });
+        *slot = Some(stream_head(row, 1)?);
     }
     Ok(heads)
+}
+
+/// Four columns of `stream_head`, from `first` on.
+fn stream_head(row: &SqliteRow, first: usize) -> Result<StreamHead, Error> {
+    Ok(StreamHead {
+        version: number(row, first)?,
+        position: Position(number(row, first + 1)?),
+        recorded_at: time(text(row, first + 2)?)?,
+        wake_at: optional_text(row, first + 3)?.map(time).transpose()?,
+    })
+}
+
+pub(super) async fn list_stream_heads<'e>(
+    db: impl SqliteExecutor<'e>,
+    after: Option<&StreamId>,
+    limit: usize,
+) -> Result<Vec<(StreamId, StreamHead)>, Error> {
+    let rows = sqlx::query(include_str!("../../../sql/sqlite/list_stream_heads.sql"))
+        .bind(after.map_or("", |s| &*s.aggregate_type))
+        .bind(after.map_or("", |s| &*s.aggregate_id))
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(db)
+        .await
+        .map_err(|e| unavailable(&e))?;
+    rows.iter()
+        .map(|row| {
+            let stream = stream_id(text(row, 0)?, text(row, 1)?);
+            Ok((stream, stream_head(row, 2)?))
+        })
+        .collect()
 }
 
 pub(super) async fn commands<'e>(
@@ -100,17 +126,39 @@ pub(super) async fn commands<'e>(
         .await
         .map_err(|e| unavailable(&e))?;
     rows.iter()
-        .map(|row| {
-            let command_id = uuid(text(row, 0)?)?;
-            let known = KnownCommand {
-                command_id,
-                fingerprint: Fingerprint(row.try_get(1).map_err(|e| unavailable(&e))?),
-                first: Position(number(row, 2)?),
-                last: Position(number(row, 3)?),
-            };
-            Ok((command_id, known))
-        })
+        .map(|row| known_command(row).map(|known| (known.command_id, known)))
         .collect()
+}
+
+fn known_command(row: &SqliteRow) -> Result<KnownCommand, Error> {
+    Ok(KnownCommand {
+        command_id: uuid(text(row, 0)?)?,
+        fingerprint: Fingerprint(row.try_get(1).map_err(|e| unavailable(&e))?),
+        first: Position(number(row, 2)?),
+        last: Position(number(row, 3)?),
+    })
+}
+
+pub(super) async fn list_commands<'e>(
+    db: impl SqliteExecutor<'e>,
+    after: Option<Uuid>,
+    limit: usize,
+) -> Result<Vec<KnownCommand>, Error> {
+    let rows = sqlx::query(include_str!("../../../sql/sqlite/list_commands.sql"))
+        .bind(after.map(|id| id.to_string()).unwrap_or_default())
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(db)
+        .await
+        .map_err(|e| unavailable(&e))?;
+    rows.iter().map(known_command).collect()
+}
+
+pub(super) async fn pruned<'e>(db: impl SqliteExecutor<'e>) -> Result<Position, Error> {
+    let row = sqlx::query(include_str!("../../../sql/sqlite/read_pruned.sql"))
+        .fetch_one(db)
+        .await
+        .map_err(|e| unavailable(&e))?;
+    Ok(Position(number(&row, 0)?))
 }
 
 /// Events by id: their command and position.
@@ -144,6 +192,30 @@ pub(super) async fn claims<'e>(
         .map(|row| {
             let pair = (text(row, 0)?.to_owned(), text(row, 1)?.to_owned());
             Ok((pair, stream_id(text(row, 2)?, text(row, 3)?)))
+        })
+        .collect()
+}
+
+pub(super) async fn list_claims<'e>(
+    db: impl SqliteExecutor<'e>,
+    after: Option<(&str, &str)>,
+    limit: usize,
+) -> Result<Vec<Claim>, Error> {
+    let (namespace, key) = after.unwrap_or_default();
+    let rows = sqlx::query(include_str!("../../../sql/sqlite/list_claims.sql"))
+        .bind(namespace)
+        .bind(key)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(db)
+        .await
+        .map_err(|e| unavailable(&e))?;
+    rows.iter()
+        .map(|row| {
+            Ok(Claim {
+                namespace: text(row, 0)?.to_owned(),
+                key: text(row, 1)?.to_owned(),
+                stream: stream_id(text(row, 2)?, text(row, 3)?),
+            })
         })
         .collect()
 }
