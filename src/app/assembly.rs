@@ -20,7 +20,6 @@ use edge::{
 };
 use event_store::Committer;
 use projections::Progress;
-use read_model::ProjectionId;
 use tokio::net::TcpListener;
 
 use super::{AppConfig, stages::Stages};
@@ -53,7 +52,10 @@ pub(super) async fn assemble(config: AppConfig) -> anyhow::Result<Parts> {
     let router = command_api::router(commands.clone()).merge(query_api::router(queries.clone()));
     let mut readiness = readiness(&stores, &progress);
     readiness.extend(queries.readiness());
-    stages.following.tasks.spawn(query_api::run(queries));
+    let following = &stages.following;
+    following
+        .tasks
+        .spawn(query_api::run(queries, following.end.clone()));
     let render = metrics.clone();
     let router = edge::layers::apply(router, &LayersConfig::default())
         .merge(edge::docs::router(api::openapi()))
@@ -155,7 +157,7 @@ fn follow(config: &AppConfig, stores: &Stores, stages: &Stages, progress: &Progr
     });
 }
 
-/// Seat maps are fed for as long as requests are answered, and their streams end first.
+/// Streams end with the requests; what feeds the seat maps ends after them.
 fn queries(
     config: &AppConfig,
     stores: &Stores,
@@ -163,13 +165,13 @@ fn queries(
     progress: &Progress,
     verifier: &Arc<Verifier>,
 ) -> query_api::AppState {
-    let [.., last] = ProjectionId::ALL;
+    let progress = progress.clone();
     query_api::AppState::new(query_api::Deps {
         read_model: stores.read_model.clone(),
         bus: stores.bus.clone(),
         clock: config.clock.clone(),
         verifier: verifier.clone(),
-        progress: Some(progress.watch(last)),
+        progress: Some(query_api::Progress::new(move |id| progress.watch(id))),
         shutdown: stages.serving.end.clone(),
     })
 }

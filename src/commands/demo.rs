@@ -20,8 +20,8 @@ pub(super) fn run(
     arguments: &Demo,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
-    // The progress bar has the terminal to itself, unless there is something to worry about.
-    "warn".clone_into(&mut settings.telemetry.filter);
+    // The report counts what is refused or fails; a line for each would drown the progress bar.
+    "error".clone_into(&mut settings.telemetry.filter);
     telemetry::start_logs(&settings.telemetry)?;
     // Removed at the end, also of a run that fails.
     let _temporary = if let Some(data) = data {
@@ -39,10 +39,14 @@ pub(super) fn run(
     let config = AppConfig::new(settings.clone(), Arc::new(SystemClock));
     let app = server.block_on(App::start(config))?;
     let report = crowd.block_on(demo::play(&app, arguments.fans))?;
-    let verdict = crowd.block_on(verify::verify(&settings))?;
+    if output == Output::Text {
+        print(&format!("{report}\n"));
+    }
+    let verdict = crowd.block_on(verify::verify(&settings));
     server.block_on(app.shutdown())?;
+    let verdict = verdict?;
     match output {
-        Output::Text => print(&format!("{report}\n\n{}", verdict.text())),
+        Output::Text => print(&verdict.text()),
         Output::Json => {
             print(&json!({"on_sale": report.to_json(), "audit": verdict.to_json()}).to_string());
         }
