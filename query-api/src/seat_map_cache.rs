@@ -165,12 +165,15 @@ impl SeatMapCache {
         self.begun().await?;
         // Read before the row: what the projection folds between the two is passed over by position.
         let cursors = cursors(&self.read_model.checkpoints().await?, self.bus.partitions());
-        let row = self
-            .freshness
-            .read(at_least, &[ProjectionId::SeatMaps], || {
-                self.read_model.seat_map(show)
-            })
-            .await?;
+        let query = || self.read_model.seat_map(show);
+        let mut row = query().await?;
+        if row.value.is_none() {
+            // Maybe it is too new. A row that is there may be old: the map catches up by itself.
+            row = self
+                .freshness
+                .read(at_least, &[ProjectionId::SeatMaps], query)
+                .await?;
+        }
         let map = row.value.ok_or(Error::NotFound("show"))?;
         metrics::counter!(SEAT_MAP_LOADS).increment(1);
         self.install(map, row.position, cursors).await
