@@ -48,6 +48,18 @@ impl Failpoints {
         })
     }
 
+    /// These, then those.
+    #[must_use]
+    pub fn and(self, then: Self) -> Self {
+        Self::new(move |name| {
+            let (first, then) = (self.clone(), then.clone());
+            Box::pin(async move {
+                first.pass(name).await;
+                then.pass(name).await;
+            })
+        })
+    }
+
     /// A place is passed.
     pub(crate) async fn pass(&self, name: &'static str) {
         debug_assert!(NAMES.contains(&name), "an unknown failpoint: {name}");

@@ -23,6 +23,8 @@ pub mod routes;
 pub mod state;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use crate::{
     routes::{openapi, router},

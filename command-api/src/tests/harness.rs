@@ -1,0 +1,410 @@
+//! The router over a log in a file, a clock that is moved by hand, and process managers that are started when a test wants them.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{HeaderMap, Request, StatusCode},
+};
+use chrono::{TimeDelta, TimeZone, Utc};
+use domain::payment::Payment;
+use edge::auth::{Principal, Role, Signer, Verifier};
+use event_store::{Clock, Committer, clock::ManualClock, executor::Config, log};
+use serde_json::{Value, json};
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt;
+use uuid::Uuid;
+
+use crate::{
+    AppState, Deps, Executors, Settings,
+    commands::HmacFingerprints,
+    credentials,
+    failpoints::Failpoints,
+    identity::{self, Identity},
+    key_store::{self, HmacPurpose},
+    passwords::{self, Passwords},
+    process_managers,
+    reservations::Reservations,
+    testing::Folder,
+};
+
+/// Longest wait for something that must happen.
+const BOUND: Duration = Duration::from_secs(10);
+
+/// What was answered.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Value,
+}
+
+impl Reply {
+    /// Asserts the status and answers with the body.
+    #[track_caller]
+    pub(super) fn is(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{:#}", self.body);
+        self.body
+    }
+
+    /// Asserts a refusal and answers with the problem.
+    #[track_caller]
+    pub(super) fn refused(self, status: u16, code: &str) -> Value {
+        let content_type = &self.headers["content-type"];
+        assert_eq!(content_type, "application/problem+json", "{:#}", self.body);
+        let body = self.is(status);
+        assert_eq!(body["code"], code, "{body:#}");
+        body
+    }
+}
+
+/// A running command API.
+pub(super) struct Api {
+    pub(super) state: AppState,
+    pub(super) clock: Arc<ManualClock>,
+    router: Router,
+    signer: Arc<Signer>,
+    folder: Arc<Folder>,
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+}
+
+impl Api {
+    pub(super) async fn start() -> Self {
+        Self::with(Failpoints::default()).await
+    }
+
+    pub(super) async fn with(failpoints: Failpoints) -> Self {
+        let begin = Utc.with_ymd_and_hms(2026, 6, 1, 12, 0, 0).unwrap();
+        let clock = Arc::new(ManualClock::new(begin));
+        Self::open(Arc::new(Folder::new()), clock, failpoints).await
+    }
+
+    async fn open(folder: Arc<Folder>, clock: Arc<ManualClock>, failpoints: Failpoints) -> Self {
+        let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
+        let url = |name: &str| format!("sqlite:{}", folder.path(name).display());
+        let log = log::open(&url("log.db")).await.unwrap();
+        let keys = key_store::open(&url("keys.db")).await.unwrap();
+        let credentials = credentials::open(&url("log.db")).await.unwrap();
+        let signer = Arc::new(Signer::open(&folder.path("")).unwrap());
+        let port: Arc<dyn Clock> = clock.clone();
+        let now = {
+            let clock = clock.clone();
+            Arc::new(move || clock.now())
+        };
+        let committer = Committer::start(log.clone(), &tasks, shutdown.clone());
+        let executors = Executors::new(
+            &log,
+            &committer,
+            &port,
+            &Config::default(),
+            &tasks,
+            &shutdown,
+        );
+        let secret = keys.hmac_key(HmacPurpose::Fingerprint).await.unwrap();
+        let passwords = Passwords::new(&passwords::Settings::cheap()).unwrap();
+        let settings = identity::Settings::default();
+        let identity = Identity::new(keys, credentials, passwords, signer.clone(), settings).await;
+        let state = AppState::new(Deps {
+            log: log.clone(),
+            clock: port,
+            executors,
+            fingerprints: Arc::new(HmacFingerprints::new(secret.expose())),
+            verifier: Arc::new(Verifier::new([signer.public_key()], now)),
+            identity: Arc::new(identity.unwrap()),
+            reservations: Reservations::new(log),
+            failpoints,
+            settings: Settings {
+                poll: Duration::from_millis(20),
+                ..Settings::default()
+            },
+        });
+        let router = crate::router(state.clone());
+        Self {
+            state,
+            clock,
+            router,
+            signer,
+            folder,
+            tasks,
+            shutdown,
+        }
+    }
+
+    /// Stops, and starts anew on the same files: nothing kept in memory survives.
+    pub(super) async fn restart(self) -> Self {
+        self.shutdown.cancel();
+        self.tasks.close();
+        timeout(BOUND, self.tasks.wait()).await.unwrap();
+        self.state.log.close().await;
+        Self::open(
+            self.folder.clone(),
+            self.clock.clone(),
+            Failpoints::default(),
+        )
+        .await
+    }
+
+    /// Starts the process managers.
+    pub(super) fn manage(&self) {
+        self.tasks.spawn(process_managers::run(
+            self.state.clone(),
+            self.shutdown.clone(),
+        ));
+    }
+
+    pub(super) fn advance(&self, seconds: i64) {
+        self.clock.advance(TimeDelta::seconds(seconds));
+    }
+
+    pub(super) fn token(&self, role: Role, id: Uuid) -> String {
+        let day = Duration::from_hours(24);
+        self.signer
+            .issue(Principal { id, role }, self.clock.now(), day)
+    }
+
+    pub(super) fn organizer(&self) -> String {
+        self.token(Role::Organizer, Uuid::from_u128(1))
+    }
+
+    /// A customer of that number.
+    pub(super) fn customer(&self, number: u128) -> String {
+        self.token(Role::Customer, customer_id(number))
+    }
+
+    pub(super) async fn post(&self, token: &str, path: &str, body: Value) -> Reply {
+        self.send(token, path, None, body).await
+    }
+
+    pub(super) async fn keyed(&self, token: &str, path: &str, key: &str, body: Value) -> Reply {
+        self.send(token, path, Some(key), body).await
+    }
+
+    async fn send(&self, token: &str, path: &str, key: Option<&str>, body: Value) -> Reply {
+        let mut request = Request::post(path)
+            .header("authorization", format!("Bearer {token}"))
+            .header("content-type", "application/json");
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        self.answer(request.body(body.to_string().into()).unwrap())
+            .await
+    }
+
+    pub(super) async fn answer(&self, request: Request<Body>) -> Reply {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, 1 << 20).await.unwrap();
+        let body = serde_json::from_slice(&bytes)
+            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
+        Reply {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        }
+    }
+
+    /// A venue with seats `A-1` to `A-6`, `B-1` to `B-6` and ten standing places; answers its id.
+    pub(super) async fn venue(&self) -> String {
+        let reply = self.post(&self.organizer(), "/v1/venues", venue()).await;
+        text(&reply.is(201), "venue_id")
+    }
+
+    pub(super) async fn concert(&self) -> String {
+        let body = json!({"title": "Night", "artist": "The Band"});
+        text(
+            &self
+                .post(&self.organizer(), "/v1/concerts", body)
+                .await
+                .is(201),
+            "concert_id",
+        )
+    }
+
+    /// A show on sale; answers its id.
+    pub(super) async fn show(&self) -> String {
+        let body = show(&self.venue().await, &self.concert().await);
+        text(
+            &self
+                .post(&self.organizer(), "/v1/shows", body)
+                .await
+                .is(201),
+            "show_id",
+        )
+    }
+
+    pub(super) async fn charge(&self, customer: u128, amount: i64) {
+        let body = json!({"amount": amount});
+        self.post(&self.customer(customer), "/v1/points/charges", body)
+            .await
+            .is(201);
+    }
+
+    /// Holds seats for a customer; answers the reservation's id.
+    pub(super) async fn hold(&self, customer: u128, show: &str, seats: &[&str]) -> String {
+        let body = json!({"show_id": show, "seats": seats});
+        let reply = self
+            .post(&self.customer(customer), "/v1/reservations", body)
+            .await;
+        text(&reply.is(201), "reservation_id")
+    }
+
+    pub(super) async fn pay(&self, customer: u128, reservation: &str, key: &str) -> Reply {
+        let body = json!({"reservation_id": reservation, "method": "points"});
+        self.keyed(&self.customer(customer), "/v1/payments", key, body)
+            .await
+    }
+
+    /// Charges, holds and pays; answers the reservation's and the payment's id.
+    pub(super) async fn sell(
+        &self,
+        customer: u128,
+        show: &str,
+        seats: &[&str],
+    ) -> (String, String) {
+        self.charge(customer, 1_000).await;
+        let reservation = self.hold(customer, show, seats).await;
+        let paid = self
+            .pay(customer, &reservation, &format!("sell {reservation}"))
+            .await
+            .is(201);
+        (reservation, text(&paid, "payment_id"))
+    }
+
+    pub(super) async fn balance(&self, customer: u128) -> i64 {
+        let id = customer_id(customer).to_string();
+        self.state
+            .executors
+            .accounts
+            .read(&id, |account, _, _| account.balance)
+            .await
+            .unwrap()
+    }
+
+    pub(super) async fn payment(&self, id: &str) -> Payment {
+        self.state
+            .executors
+            .payments
+            .read(id, |payment, _, _| payment.clone())
+            .await
+            .unwrap()
+    }
+
+    /// The names of all events in the log, in order, without those of `skipped` aggregates.
+    pub(super) async fn events(&self, skipped: &[&str]) -> Vec<String> {
+        let events = self
+            .state
+            .log
+            .read_all(event_store::Position(0), 10_000)
+            .await
+            .unwrap();
+        let wanted = events
+            .into_iter()
+            .filter(|e| !skipped.contains(&&*e.stream.aggregate_type));
+        wanted.map(|event| event.event_type).collect()
+    }
+
+    /// How often an event of this name was recorded.
+    pub(super) async fn count(&self, name: &str) -> usize {
+        self.events(&[])
+            .await
+            .iter()
+            .filter(|event| *event == name)
+            .count()
+    }
+
+    /// The payment that holds the claim of a reservation.
+    pub(super) async fn live_payment(&self, reservation: &str) -> Option<String> {
+        let claim = self
+            .state
+            .log
+            .claim("live_payment", reservation)
+            .await
+            .unwrap();
+        claim.map(|stream| stream.aggregate_id.to_string())
+    }
+
+    /// Waits until `name` was recorded `times` times, for [`BOUND`] at most.
+    pub(super) async fn until(&self, name: &str, times: usize) {
+        let mut head = self.state.log.head_changes();
+        let end = Instant::now() + BOUND;
+        loop {
+            head.mark_unchanged();
+            let count = self.count(name).await;
+            assert!(count <= times, "{count} of {name}");
+            if count == times {
+                return;
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            let changed = timeout(left, head.changed()).await;
+            assert!(
+                changed.is_ok(),
+                "{count} of {times} {name}: {:?}",
+                self.events(&[]).await
+            );
+        }
+    }
+}
+
+pub(super) fn customer_id(number: u128) -> Uuid {
+    Uuid::from_u128(0x100 + number)
+}
+
+#[track_caller]
+pub(super) fn text(body: &Value, field: &str) -> String {
+    body[field].as_str().unwrap().to_owned()
+}
+
+pub(super) fn venue() -> Value {
+    let row = |row: &str, y: u32| {
+        let seats: Vec<_> = (1..=6)
+            .map(|seat| {
+                json!({
+                    "seat_guid": format!("{row}-{seat}"), "seat_number": seat.to_string(), "category": "Parquet",
+                    "position": {"x": 20 * seat, "y": 0}
+                })
+            })
+            .collect();
+        json!({"row_number": row, "position": {"x": 0, "y": y}, "seats": seats})
+    };
+    json!({
+        "name": "Hall",
+        "seating_plan": {
+            "name": "Hall", "size": {"width": 140, "height": 100}, "categories": [{"name": "Parquet", "color": "#000000"}],
+            "zones": [{"name": "Floor", "position": {"x": 0, "y": 0}, "rows": [row("A", 20), row("B", 40)]}]
+        },
+        "standing": [{"name": "Pit", "category": "Standing", "capacity": 10}]
+    })
+}
+
+pub(super) fn show(venue: &str, concert: &str) -> Value {
+    json!({
+        "concert_id": concert, "venue_id": venue, "starts_at": "2026-08-01T19:00:00Z",
+        "on_sale_at": "2026-06-01T10:00:00Z", "prices": {"Parquet": 100, "Standing": 40}
+    })
+}
+
+/// Failpoints that stop whoever first passes `at`, for good, and tell of it.
+pub(super) fn stop_once(at: &'static str) -> (Failpoints, Arc<Notify>) {
+    let (reached, fired) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
+    let told = reached.clone();
+    let failpoints = Failpoints::new(move |name| {
+        if name != at || fired.swap(true, Ordering::SeqCst) {
+            return Box::pin(std::future::ready(()));
+        }
+        told.notify_one();
+        Box::pin(std::future::pending())
+    });
+    (failpoints, reached)
+}

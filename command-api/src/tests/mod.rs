@@ -1,0 +1,9 @@
+//! The command API as its clients see it, over a real log.
+
+mod cancellation;
+mod catalogue;
+mod crashes;
+mod expiry;
+mod harness;
+mod payments;
+mod reservations;
