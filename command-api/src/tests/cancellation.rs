@@ -35,8 +35,8 @@ async fn every_sold_reservation_is_refunded() {
     api.post(&api.organizer(), &path, json!({"reason": "storm"}))
         .await
         .refused(409, "show_cancelled");
-    let hold = json!({"show_id": show, "seats": ["A-5"]});
-    api.post(&api.customer(5), "/v1/reservations", hold)
+    let body = json!({"show_id": show, "seats": ["A-5"]});
+    api.post(&api.customer(5), "/v1/reservations", body)
         .await
         .refused(409, "show_cancelled");
     let extend = format!("/v1/reservations/{held}/extend");

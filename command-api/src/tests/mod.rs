@@ -3,6 +3,7 @@
 mod cancellation;
 mod catalogue;
 mod crashes;
+mod documents;
 mod expiry;
 mod harness;
 mod payments;
