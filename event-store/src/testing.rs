@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicIsize, AtomicUsize, Ordering},
+        atomic::{AtomicIsize, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -108,6 +108,8 @@ pub(crate) struct FaultyLog {
     pub(crate) appends: AtomicUsize,
     /// Reads until one fails; below zero none does.
     reads: AtomicIsize,
+    /// Position from which on events are of the next epoch.
+    new_epoch: AtomicU64,
     /// Streams read from their beginning.
     pub(crate) loads: AtomicUsize,
 }
@@ -121,6 +123,7 @@ impl FaultyLog {
             deaf: AtomicUsize::new(0),
             appends: AtomicUsize::new(0),
             reads: AtomicIsize::new(-1),
+            new_epoch: AtomicU64::new(u64::MAX),
             loads: AtomicUsize::new(0),
         }
     }
@@ -142,6 +145,18 @@ impl FaultyLog {
     /// After so many more reads, one fails.
     pub(crate) fn break_reads_after(&self, reads: isize) {
         self.reads.store(reads, Ordering::SeqCst);
+    }
+
+    /// From this position on, events are read as of the next epoch.
+    pub(crate) fn raise_epoch_at(&self, position: Position) {
+        self.new_epoch.store(position.0, Ordering::SeqCst);
+    }
+
+    fn aged(&self, mut events: Vec<RecordedEvent>) -> Vec<RecordedEvent> {
+        let from = self.new_epoch.load(Ordering::SeqCst);
+        let new = events.iter_mut().filter(|event| event.position.0 >= from);
+        new.for_each(|event| event.epoch += 1);
+        events
     }
 
     fn read(&self) -> Result<(), Error> {
@@ -193,12 +208,13 @@ impl EventLog for FaultyLog {
         if after == 0 {
             self.loads.fetch_add(1, Ordering::SeqCst);
         }
-        self.inner.read_stream(stream, after, limit).await
+        let events = self.inner.read_stream(stream, after, limit).await?;
+        Ok(self.aged(events))
     }
 
     async fn read_all(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, Error> {
         self.read()?;
-        self.inner.read_all(after, limit).await
+        Ok(self.aged(self.inner.read_all(after, limit).await?))
     }
 
     async fn head(&self) -> Result<Head, Error> {

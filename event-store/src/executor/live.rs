@@ -121,28 +121,40 @@ impl<D: Decider> Live<D> {
         self.epoch = Some(last.epoch);
     }
 
-    /// Folds the tail on that others have written. `false` where that is no longer possible, because history was cut: load again.
+    /// Folds the tail on that others have written. `false` where it belongs to another epoch: what was read before may be
+    /// history that was cut, so load again.
     pub(super) async fn catch_up(&mut self, log: &dyn EventLog) -> Result<bool, Error<D::Error>> {
-        self.rewind();
+        let page = self.next_page(log).await?;
+        let Some(first) = page.first() else {
+            self.rewind();
+            return Ok(true);
+        };
+        if self.epoch.is_some_and(|epoch| epoch != first.epoch) {
+            return Ok(false);
+        }
+        self.rival_seen = Some(Instant::now());
+        self.fold(&page)?;
+        if page.len() == PAGE {
+            self.fold_tail(log).await?;
+        }
+        Ok(true)
+    }
+
+    /// Folds everything after what was folded.
+    async fn fold_tail(&mut self, log: &dyn EventLog) -> Result<(), Error<D::Error>> {
         loop {
-            let page = log
-                .read_stream(&self.stream, self.version, PAGE)
-                .await
-                .map_err(|error| Error::Unavailable(error.to_string()))?;
-            if page
-                .first()
-                .is_some_and(|event| self.epoch.is_some_and(|epoch| epoch != event.epoch))
-            {
-                return Ok(false);
-            }
-            if !page.is_empty() {
-                self.rival_seen = Some(Instant::now());
-            }
+            let page = self.next_page(log).await?;
             self.fold(&page)?;
             if page.len() < PAGE {
-                return Ok(true);
+                return Ok(());
             }
         }
+    }
+
+    async fn next_page(&self, log: &dyn EventLog) -> Result<Vec<RecordedEvent>, Error<D::Error>> {
+        log.read_stream(&self.stream, self.version, PAGE)
+            .await
+            .map_err(|error| Error::Unavailable(error.to_string()))
     }
 
     /// Loads an aggregate: a short stream whole, a long one from its snapshot and the tail.
@@ -180,8 +192,7 @@ impl<D: Decider> Live<D> {
         if !folded {
             live.fold(&page)?;
         }
-        live.catch_up(&*shared.log).await?;
-        live.rival_seen = None;
+        live.fold_tail(&*shared.log).await?;
         Ok(live)
     }
 

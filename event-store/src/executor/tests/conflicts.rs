@@ -231,3 +231,34 @@ async fn a_stalled_log_makes_it_unknown_and_what_waits_busy() {
     assert_eq!(again.events[0].sequence, 1);
     assert_eq!(balance(&executor, "a").await, (1, 1));
 }
+
+#[tokio::test]
+async fn a_new_epoch_is_loaded_not_folded_on() {
+    let rig = Rig::new().await;
+    let config = Config {
+        snapshot_every: 3,
+        ..Config::default()
+    };
+    let executor = rig.executor(config.clone());
+    balance(&executor, "a").await;
+    let requests = (0..5)
+        .map(|n| request(&n.to_string(), Command::Deposit(1)))
+        .collect();
+    all(&executor, "a", requests).await;
+    // A load that spans both epochs folds all of it.
+    rig.log.raise_epoch_at(crate::Position(5));
+    let fresh = rig.executor(config);
+    assert_eq!(balance(&fresh, "a").await, (5, 5));
+    rig.log.raise_epoch_at(crate::Position(6));
+    let old = rig.executor(Config::default());
+    assert_eq!(balance(&old, "a").await, (5, 5));
+    let loads = FaultyLog::count(&rig.log.loads);
+    rig.log.plan([rival(5, 105)]);
+    let answer = old
+        .execute("a", request("k", Command::Withdraw(5)))
+        .await
+        .unwrap();
+    assert_eq!(answer.events[0].sequence, 7);
+    assert_eq!(FaultyLog::count(&rig.log.loads), loads + 1);
+    assert_eq!(balance(&old, "a").await, (100, 7));
+}
