@@ -131,3 +131,57 @@ pub(crate) fn banner(app: &App) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{app::AppConfig, data_folder::TemporaryFolder};
+
+    async fn start(folder: &TemporaryFolder) -> App {
+        let mut config = AppConfig::for_tests(folder.path());
+        config.settings.server.demo_catalogue = true;
+        App::start(config).await.unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_import_that_was_cut_short_goes_on_at_the_next_start() {
+        let folder = TemporaryFolder::new().unwrap();
+        let app = start(&folder).await;
+        let first = app.demo_show().unwrap().clone();
+        let end = app.log().head().await.unwrap();
+        app.shutdown().await.unwrap();
+
+        let cut_short = DemoShow {
+            show_id: None,
+            ..first.clone()
+        };
+        cut_short.save(&folder.path().join(FILE)).unwrap();
+        let app = start(&folder).await;
+        assert_eq!(app.demo_show().unwrap().show_id, first.show_id);
+        assert_eq!(
+            app.log().head().await.unwrap(),
+            end,
+            "nothing was done twice"
+        );
+        app.shutdown().await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_folder_that_holds_something_else_is_left_alone() {
+        let folder = TemporaryFolder::new().unwrap();
+        let app = App::start(AppConfig::for_tests(folder.path()))
+            .await
+            .unwrap();
+        let server = Connections::new(app.addr(), 1);
+        let token = app.token(Role::Customer, Uuid::now_v7());
+        let charge = Call::post("/v1/points/charges", &json!({"amount": 1}))
+            .authorized(HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
+        let _: Value = catalogue::created(&server, charge).await.unwrap();
+        app.shutdown().await.unwrap();
+
+        let app = start(&folder).await;
+        assert!(app.demo_show().is_none());
+        assert!(!banner(&app).contains("curl"));
+        app.shutdown().await.unwrap();
+    }
+}

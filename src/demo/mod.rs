@@ -186,3 +186,31 @@ pub(crate) fn progress(length: u64, what: &str) -> ProgressBar {
     }
     bar
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{app::AppConfig, data_folder::TemporaryFolder};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn every_fan_of_a_small_crowd_gets_what_they_came_for() {
+        let folder = TemporaryFolder::new().unwrap();
+        let app = App::start(AppConfig::for_tests(folder.path()))
+            .await
+            .unwrap();
+        let report = play(&app, 60).await.unwrap();
+        app.shutdown().await.unwrap();
+        let ended: u32 = report.endings.values().sum();
+        assert_eq!(ended, 60, "{report}");
+        let walked_off = ["let_hold_run_out", "gave_back"].map(|ending| report.endings.get(ending));
+        let walked_off: u32 = walked_off.into_iter().flatten().sum();
+        assert_eq!(report.endings["bought"] + walked_off, 60, "{report}");
+        assert_eq!(
+            report.calls["pay"].created.count(),
+            u64::from(report.endings["bought"]),
+            "{report}"
+        );
+        assert!(report.sold >= report.endings["bought"]);
+        assert_eq!(report.to_json()["sold"], report.sold);
+    }
+}

@@ -124,3 +124,6 @@ where
         tasks.spawn(job(n, intended));
     }
 }
+
+#[cfg(test)]
+mod tests;
