@@ -3,9 +3,13 @@
 //! Each takes a store of its own, empty, and answers with what it found wrong. A behaviour that is not here is not
 //! promised.
 
+#[cfg(test)]
+mod faults;
 mod pages;
 mod sample;
 mod writes;
+
+use std::ops::Deref;
 
 pub use self::{
     pages::{lists_are_walked_in_order, shows_are_filtered_and_sorted_by_start},
@@ -23,12 +27,12 @@ use crate::{Error, ReadModel};
 pub async fn all<F, M>(fresh: F) -> Result<(), String>
 where
     F: AsyncFn() -> M,
-    M: AsRef<dyn ReadModel>,
+    M: Deref<Target = dyn ReadModel>,
 {
     macro_rules! run {
         ($($function:ident),* $(,)?) => {$(
             let model = fresh().await;
-            $function(model.as_ref()).await.map_err(|fault| format!("{}: {fault}", stringify!($function)))?;
+            $function(&*model).await.map_err(|fault| format!("{}: {fault}", stringify!($function)))?;
         )*};
     }
     run!(

@@ -36,8 +36,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest wait for another process's lock, for example an auditor's checkpoint of the WAL.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The SQLite adapter.
-#[derive(Debug)]
+/// The SQLite adapter. Copies share their connections.
+#[derive(Debug, Clone)]
 pub struct SqliteReadModel {
     writer: SqlitePool,
     readers: SqlitePool,
