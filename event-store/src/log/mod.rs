@@ -20,6 +20,7 @@
 //!   no earlier than it can be read.
 //! - **Bytes.** Payload and metadata come back exactly as they were given; times in microseconds.
 
+pub mod conformance;
 pub mod sqlite;
 mod validate;
 

@@ -70,10 +70,10 @@ impl Rows {
     /// Rows of `appends`. With `holders` the claims are their net effect on what is held now; without, each pair changes once at
     /// most ([`repeats_a_claim`]).
     pub(super) fn of(appends: &[&Append], holders: Option<&Holders>) -> Self {
-        let times: Vec<String> = appends.iter().map(|a| time_text(a.recorded_at)).collect();
+        let recorded: Vec<String> = appends.iter().map(|a| time_text(a.recorded_at)).collect();
         let (mut events, mut streams) = (Vec::new(), Vec::new());
         let (mut timers, mut commands) = (Vec::new(), Vec::new());
-        for (append, time) in appends.iter().zip(&times) {
+        for (append, time) in appends.iter().zip(&recorded) {
             let first = events.len();
             commands.extend(append.commands.iter().map(|c| {
                 let begin = first + c.first_event;
