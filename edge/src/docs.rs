@@ -5,13 +5,29 @@ use axum::{
     http::{HeaderValue, header},
 };
 use tower_http::set_header::SetResponseHeaderLayer;
-use utoipa::openapi::OpenApi;
+use utoipa::openapi::{
+    OpenApi,
+    security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
 use utoipa_swagger_ui::SwaggerUi;
 
 /// The page's own scripts and styles, nothing else.
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
 );
+
+/// Says what `security(("bearer" = []))` on a call means.
+pub fn with_bearer(mut openapi: OpenApi) -> OpenApi {
+    let scheme = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .build();
+    openapi
+        .components
+        .get_or_insert_default()
+        .add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    openapi
+}
 
 /// Serves the description and the page.
 pub fn router(openapi: OpenApi) -> Router {

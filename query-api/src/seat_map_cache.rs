@@ -15,6 +15,8 @@ mod feed;
 mod json;
 mod live;
 mod rendition;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::HashMap,
@@ -80,6 +82,7 @@ impl SeatMapCache {
         read_model: Arc<dyn ReadModel>,
         bus: Arc<dyn Bus>,
         freshness: Arc<Freshness>,
+        max_maps: usize,
     ) -> Self {
         Self {
             read_model,
@@ -91,7 +94,7 @@ impl SeatMapCache {
             following: AtomicBool::new(false),
             lanes: Default::default(),
             born: Instant::now(),
-            max_maps: MAX_MAPS,
+            max_maps,
         }
     }
 
@@ -109,7 +112,7 @@ impl SeatMapCache {
             Some(live) => live,
             None => self.load(show, at_least).await?,
         };
-        live.touch(self.born.elapsed().as_secs());
+        live.touch(self.age_ms());
         let known = self.known(live);
         if known.position >= at_least.0 {
             return Ok(known);
@@ -228,7 +231,7 @@ impl SeatMapCache {
             let oldest = idle.min_by_key(|map| map.used()).map(|map| map.show_id());
             maps.remove(&oldest.ok_or(Error::TooMany("shows are being followed"))?);
         }
-        live.touch(self.born.elapsed().as_secs());
+        live.touch(self.age_ms());
         maps.insert(live.show_id(), live.clone());
         metrics::gauge!(SEAT_MAPS).set(f64::from(u32::try_from(maps.len()).unwrap_or(u32::MAX)));
         self.maps.store(Arc::new(maps));
@@ -243,6 +246,11 @@ impl SeatMapCache {
             let detail = "the seat maps are not fed yet".to_owned();
             event_store::bus::Error::Unavailable(detail).into()
         })
+    }
+
+    /// Milliseconds since the cache was born.
+    fn age_ms(&self) -> u64 {
+        u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     fn lock_feed(&self) -> MutexGuard<'_, Vec<Cursor>> {

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     freshness::{Freshness, Progress},
-    seat_map_cache::SeatMapCache,
+    seat_map_cache::{MAX_MAPS, SeatMapCache},
 };
 
 /// Most seat-map streams at once: each holds a connection for as long as its client likes.
@@ -46,12 +46,20 @@ pub struct AppState {
 impl AppState {
     /// Over `deps`. [`run`] must run beside the router.
     pub fn new(deps: Deps) -> Self {
+        Self::with_max_maps(deps, MAX_MAPS)
+    }
+
+    pub(crate) fn with_max_maps(deps: Deps, max_maps: usize) -> Self {
         let freshness = Arc::new(Freshness::new(
             deps.read_model.clone(),
             deps.progress.clone(),
         ));
-        let seat_maps =
-            SeatMapCache::new(deps.read_model.clone(), deps.bus.clone(), freshness.clone());
+        let seat_maps = SeatMapCache::new(
+            deps.read_model.clone(),
+            deps.bus.clone(),
+            freshness.clone(),
+            max_maps,
+        );
         Self {
             deps: Arc::new(deps),
             freshness,

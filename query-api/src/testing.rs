@@ -35,7 +35,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
-use crate::state::{AppState, Deps, run};
+use crate::{
+    seat_map_cache::MAX_MAPS,
+    state::{AppState, Deps, run},
+};
 
 /// Longest wait of a test for something that must come.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
@@ -106,6 +109,15 @@ impl Reply {
 
 impl World {
     pub(crate) async fn start(projections: Projections) -> Self {
+        Self::start_with(projections, |bus| bus, MAX_MAPS).await
+    }
+
+    /// `wrap` puts something between the bus and the seat maps, of which `max_maps` fit into memory.
+    pub(crate) async fn start_with(
+        projections: Projections,
+        wrap: impl FnOnce(Arc<dyn Bus>) -> Arc<dyn Bus>,
+        max_maps: usize,
+    ) -> Self {
         let folder =
             Folder(std::env::temp_dir().join(format!("frontrow-query-api-{}", Uuid::now_v7())));
         std::fs::create_dir_all(&folder.0).unwrap();
@@ -131,9 +143,9 @@ impl World {
         let signer = Signer::open(&folder.0).unwrap();
         let now = clock.clone();
         let (shutdown, end) = (CancellationToken::new(), CancellationToken::new());
-        let state = AppState::new(Deps {
+        let deps = Deps {
             read_model,
-            bus,
+            bus: wrap(bus),
             clock: clock.clone(),
             verifier: Arc::new(Verifier::new(
                 [signer.public_key()],
@@ -142,7 +154,8 @@ impl World {
             progress: (projections == Projections::Here)
                 .then(|| crate::Progress::new(move |id| progress.watch(id))),
             shutdown: shutdown.clone(),
-        });
+        };
+        let state = AppState::with_max_maps(deps, max_maps);
         TaskTracker::new().spawn(run(state.clone(), end.clone()));
         Self {
             clock,
@@ -170,7 +183,7 @@ impl World {
         let principal = Principal { id, role };
         let token = self
             .signer
-            .issue(principal, self.now(), Duration::from_secs(3600));
+            .issue(principal, self.now(), Duration::from_hours(1));
         format!("Bearer {token}")
     }
 
@@ -252,51 +265,11 @@ pub(crate) struct TestShow {
 
 impl TestShow {
     pub(crate) async fn schedule(world: &World) -> Self {
-        let (organizer, concert_id) = (Uuid::now_v7(), Uuid::now_v7());
-        let seat = |n: u16| {
-            Seat(
-                format!("A-{n}"),
-                n.to_string(),
-                u16::from(n > 4),
-                150 * i64::from(n),
-                50,
-            )
-        };
-        let schedule = Schedule {
-            organizer_id: organizer.into(),
-            concert_id: concert_id.into(),
-            venue_id: Uuid::now_v7().into(),
-            starts_at: world.now() + TimeDelta::days(2),
-            on_sale_at: world.now(),
-            off_sale_at: Some(world.now() + TimeDelta::days(1)),
-            prices: [("Cheap", 10), ("Dear", 90), ("Floor", 5)]
-                .map(|(name, price)| (name.to_owned(), price))
-                .into(),
-            hold_seconds: 300,
-            max_seats_per_customer: 10,
-            no_stranded_seats: false,
-            categories: vec!["Cheap".to_owned(), "Dear".to_owned()],
-            focus: Point::default(),
-            zones: vec![ZonePart {
-                zone: "Hall".to_owned(),
-                zone_index: 0,
-                part: 0,
-                rows: vec![Row {
-                    row: "A".to_owned(),
-                    seats: (1..=6).map(seat).collect(),
-                }],
-                continued: false,
-            }],
-            standing: vec![StandingArea {
-                name: "Pit".to_owned(),
-                category: "Floor".to_owned(),
-                capacity: 10,
-            }],
-        };
+        let schedule = six_seats(world.now());
         let mut show = Self {
             id: Uuid::now_v7().into(),
-            concert_id,
-            organizer,
+            concert_id: schedule.concert_id.0,
+            organizer: schedule.organizer_id.0,
             position: 0,
             state: Show::default(),
         };
@@ -356,5 +329,48 @@ impl TestShow {
 
     pub(crate) fn path(&self, rest: &str) -> String {
         format!("/v1/shows/{}{rest}", self.id)
+    }
+}
+
+/// The show that [`TestShow`] is made of.
+pub(crate) fn six_seats(now: DateTime<Utc>) -> Schedule {
+    let seat = |n: u16| {
+        Seat(
+            format!("A-{n}"),
+            n.to_string(),
+            u16::from(n > 4),
+            150 * i64::from(n),
+            50,
+        )
+    };
+    let prices = [("Cheap", 10), ("Dear", 90), ("Floor", 5)];
+    Schedule {
+        organizer_id: Uuid::now_v7().into(),
+        concert_id: Uuid::now_v7().into(),
+        venue_id: Uuid::now_v7().into(),
+        starts_at: now + TimeDelta::days(2),
+        on_sale_at: now,
+        off_sale_at: Some(now + TimeDelta::days(1)),
+        prices: prices.map(|(name, price)| (name.to_owned(), price)).into(),
+        hold_seconds: 300,
+        max_seats_per_customer: 10,
+        no_stranded_seats: false,
+        categories: vec!["Cheap".to_owned(), "Dear".to_owned()],
+        focus: Point::default(),
+        zones: vec![ZonePart {
+            zone: "Hall".to_owned(),
+            zone_index: 0,
+            part: 0,
+            rows: vec![Row {
+                row: "A".to_owned(),
+                seats: (1..=6).map(seat).collect(),
+            }],
+            continued: false,
+        }],
+        standing: vec![StandingArea {
+            name: "Pit".to_owned(),
+            category: "Floor".to_owned(),
+            capacity: 10,
+        }],
     }
 }

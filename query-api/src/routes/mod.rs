@@ -29,7 +29,7 @@ pub fn router(state: AppState) -> Router {
 
 /// The description of every query.
 pub fn openapi() -> OpenApi {
-    table().split_for_parts().1
+    edge::docs::with_bearer(table().split_for_parts().1)
 }
 
 fn table() -> OpenApiRouter<AppState> {

@@ -21,7 +21,7 @@ use super::{
 
 /// Frames kept of each map: how far back a stream can resume. At a thousand holds a second, some seconds; a client that was away
 /// for longer gets a snapshot, which is small.
-const MAX_FRAMES: usize = 1_024;
+pub(super) const MAX_FRAMES: usize = 1_024;
 
 /// A seat map that is fed.
 #[derive(Debug)]
@@ -151,7 +151,7 @@ impl LiveMap {
         Since::Frames(ring.frames.range(from..).cloned().collect())
     }
 
-    /// Marks the map as used, `now` seconds after the cache was born.
+    /// Marks the map as used, `now` milliseconds after the cache was born.
     pub(super) fn touch(&self, now: u64) {
         self.used.store(now, Ordering::Relaxed);
     }

@@ -102,15 +102,14 @@ async fn only_customers_are_let_in() {
 }
 
 #[tokio::test]
-async fn points_and_payments() {
+async fn points_and_what_moved_them() {
     let world = World::start(Projections::Here).await;
-    let (owner, payment_id) = (Uuid::now_v7(), PaymentId(Uuid::now_v7()));
+    let (owner, charge_id) = (Uuid::now_v7(), Uuid::now_v7());
     let token = world.token(Role::Customer, owner);
     let headers = [("authorization", token.as_str())];
     let before = world.get("/v1/me/points", &headers).await.json();
     assert_eq!(before, json!({"customer_id": owner, "balance": 0}));
 
-    let (charge_id, reservation_id) = (Uuid::now_v7(), Uuid::now_v7());
     let account = [
         point_account::Event::PointsCharged {
             customer_id: owner.into(),
@@ -120,12 +119,39 @@ async fn points_and_payments() {
         },
         point_account::Event::PointsDebited {
             customer_id: owner.into(),
-            payment_id,
+            payment_id: Uuid::now_v7().into(),
             amount: 30,
             balance_after: 70,
         },
     ];
-    world.append(PointAccount::TYPE, owner, &account).await;
+    let position = world
+        .append(PointAccount::TYPE, owner, &account)
+        .await
+        .to_string();
+    let headers = [
+        ("authorization", token.as_str()),
+        ("at-least-position", &position),
+    ];
+    assert_eq!(
+        world.get("/v1/me/points", &headers).await.json()["balance"],
+        70
+    );
+    let moved = world
+        .get("/v1/me/points/transactions?limit=1", &headers)
+        .await
+        .json();
+    assert_eq!(moved["items"][0]["kind"], "debit");
+    let cursor = moved["next_cursor"].as_str().unwrap();
+    let next = format!("/v1/me/points/transactions?cursor={cursor}");
+    let moved = world.get(&next, &headers).await.json();
+    assert_eq!(moved["items"][0]["charge_id"], charge_id.to_string());
+}
+
+#[tokio::test]
+async fn a_payment_is_its_owners() {
+    let world = World::start(Projections::Here).await;
+    let (owner, reservation_id) = (Uuid::now_v7(), Uuid::now_v7());
+    let payment_id = PaymentId(Uuid::now_v7());
     let payment = [payment::Event::PaymentRequested {
         reservation_id: reservation_id.into(),
         show_id: Uuid::now_v7().into(),
@@ -139,31 +165,13 @@ async fn points_and_payments() {
         .append(Payment::TYPE, payment_id.0, &payment)
         .await
         .to_string();
+    let token = world.token(Role::Customer, owner);
     let headers = [
         ("authorization", token.as_str()),
         ("at-least-position", &position),
     ];
-
-    assert_eq!(
-        world.get("/v1/me/points", &headers).await.json()["balance"],
-        70
-    );
-    let moved = world
-        .get("/v1/me/points/transactions?limit=1", &headers)
-        .await
-        .json();
-    assert_eq!(moved["items"][0]["kind"], "debit");
-    let next = format!(
-        "/v1/me/points/transactions?cursor={}",
-        moved["next_cursor"].as_str().unwrap()
-    );
-    let moved = world.get(&next, &headers).await.json();
-    assert_eq!(moved["items"][0]["charge_id"], charge_id.to_string());
-
-    let paid = world
-        .get(&format!("/v1/payments/{payment_id}"), &headers)
-        .await
-        .json();
+    let path = format!("/v1/payments/{payment_id}");
+    let paid = world.get(&path, &headers).await.json();
     assert_eq!(
         (&paid["status"], &paid["amount"]),
         (&json!("processing"), &json!(30))
@@ -174,11 +182,6 @@ async fn points_and_payments() {
         reservation_id.to_string()
     );
     let theirs = world.token(Role::Customer, Uuid::now_v7());
-    let reply = world
-        .get(
-            &format!("/v1/payments/{payment_id}"),
-            &[("authorization", &theirs)],
-        )
-        .await;
+    let reply = world.get(&path, &[("authorization", &theirs)]).await;
     assert_eq!(reply.status, 404);
 }
