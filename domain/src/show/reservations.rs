@@ -65,7 +65,7 @@ pub(super) struct Reservations {
     expiring: BTreeSet<(Timestamp, Slot)>,
     confirmed: BTreeSet<Slot>,
     /// Held and confirmed ones.
-    by_customer: HashMap<CustomerId, BTreeSet<Slot>>,
+    by_customer: BTreeSet<(CustomerId, Slot)>,
 }
 
 impl Reservations {
@@ -76,10 +76,6 @@ impl Reservations {
 
     pub(super) fn get(&self, slot: Slot) -> &Reservation {
         &self.entries[slot as usize]
-    }
-
-    pub(super) fn into_entries(self) -> Vec<Reservation> {
-        self.entries
     }
 
     /// Appends a reservation; answers its slot.
@@ -107,22 +103,14 @@ impl Reservations {
             | ReservationStatus::Expired
             | ReservationStatus::Cancelled => return,
         };
-        self.by_customer
-            .entry(entry.customer_id)
-            .or_default()
-            .insert(slot);
+        self.by_customer.insert((entry.customer_id, slot));
     }
 
     fn unregister(&mut self, slot: Slot) {
         let entry = &self.entries[slot as usize];
         self.expiring.remove(&(entry.expires_at, slot));
         self.confirmed.remove(&slot);
-        if let Some(slots) = self.by_customer.get_mut(&entry.customer_id) {
-            slots.remove(&slot);
-            if slots.is_empty() {
-                self.by_customer.remove(&entry.customer_id);
-            }
-        }
+        self.by_customer.remove(&(entry.customer_id, slot));
     }
 
     /// When the first hold is void.
@@ -151,11 +139,18 @@ impl Reservations {
 
     /// Places in a customer's holds that are live at `now` and confirmed reservations.
     pub(super) fn owned(&self, customer: CustomerId, now: Timestamp) -> u32 {
-        let slots = self.by_customer.get(&customer).into_iter().flatten();
-        let live = slots
-            .map(|slot| self.get(*slot))
-            .filter(|entry| !entry.is_void(now));
-        live.map(Reservation::places).sum()
+        let slots = self
+            .by_customer
+            .range((customer, Slot::MIN)..=(customer, Slot::MAX));
+        slots
+            .map(|(_, slot)| self.get(*slot))
+            .filter(|entry| !entry.is_void(now))
+            .map(Reservation::places)
+            .sum()
+    }
+
+    pub(super) fn entries(&self) -> &[Reservation] {
+        &self.entries
     }
 }
 

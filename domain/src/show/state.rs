@@ -105,8 +105,8 @@ impl Area {
 }
 
 /// The whole seat inventory of one dated concert. A copy shares the plan; the rest is a few flat vectors and indexes.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(from = "Snapshot", into = "Snapshot")]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(try_from = "Snapshot<'static>")]
 pub struct Show {
     /// `None` before the show is scheduled.
     pub(super) terms: Option<Terms>,

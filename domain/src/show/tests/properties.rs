@@ -168,3 +168,29 @@ proptest! {
         play(commands, no_stranded_seats, cancel_after);
     }
 }
+
+#[test]
+fn a_snapshot_that_contradicts_itself_is_refused() {
+    let mut stage = Stage::open();
+    stage.hold(R1, ANNA, &["A-1"], 0).unwrap();
+    stage.run(&hold(R2, BEN, standing(1)), at(0)).unwrap();
+    let good = serde_json::to_value(&stage.show).unwrap();
+    assert_eq!(
+        serde_json::from_value::<Show>(good.clone()).unwrap(),
+        stage.show
+    );
+    for (pointer, lie) in [
+        ("/reservations/0/seats/0", 15),
+        ("/reservations/1/standing/area", 1),
+        ("/plan/seats/3/row", 3),
+        ("/plan/rows/2/end", 16),
+    ] {
+        let mut bad = good.clone();
+        *bad.pointer_mut(pointer).expect("a place in the snapshot") = json!(lie);
+        let refusal = serde_json::from_value::<Show>(bad).unwrap_err();
+        assert!(
+            refusal.to_string().contains("does not have"),
+            "{pointer}: {refusal}"
+        );
+    }
+}
