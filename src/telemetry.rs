@@ -50,6 +50,16 @@ pub fn start_logs(telemetry: &Telemetry) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// From now on a panic is one line of the log, instead of several of plain text.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let message = panic.payload_as_str().unwrap_or("no message");
+        let location = panic.location().map(ToString::to_string);
+        let backtrace = std::backtrace::Backtrace::capture();
+        tracing::error!(panic = message, location, %backtrace, "a thread panicked");
+    }));
+}
+
 /// The process's metrics: installed at the first call, shared afterwards. The `metrics` facade has one recorder per process, so this
 /// handle is as global as what it reads.
 ///

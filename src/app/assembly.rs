@@ -22,200 +22,176 @@ use event_store::Committer;
 use projections::Progress;
 use tokio::net::TcpListener;
 
-use super::{AppConfig, stages::Stages};
+use super::{
+    AppConfig,
+    stages::{Health, Stages},
+};
 use crate::{adapters::Stores, api, telemetry};
 
-/// A server's parts, running.
+/// A server's parts.
 pub(super) struct Parts {
-    pub(super) addr: SocketAddr,
+    config: AppConfig,
     pub(super) signer: Arc<Signer>,
+    verifier: Arc<Verifier>,
     pub(super) stores: Stores,
     pub(super) stages: Stages,
+    health: Health,
     pub(super) progress: Progress,
 }
 
 /// Opens the stores, starts the roles, and listens once all of that has worked.
-pub(super) async fn assemble(config: AppConfig) -> anyhow::Result<Parts> {
-    let stages = Stages::default();
-    let metrics = telemetry::metrics()?;
-    let upkeep = telemetry::upkeep(metrics.clone(), stages.following.end.clone());
-    stages.following.tasks.spawn(upkeep);
+pub(super) async fn assemble(config: AppConfig) -> anyhow::Result<(SocketAddr, Parts)> {
     let signer = Arc::new(Signer::open(&config.data)?);
     let clock = config.clock.clone();
-    let now = { Arc::new(move || clock.now()) };
-    let verifier = Arc::new(Verifier::new([signer.public_key()], now));
-    let stores = Stores::open(&config.settings, &config.data).await?;
-    let progress = Progress::default();
-    follow(&config, &stores, &stages, &progress);
-    let commands = commands(&config, &stores, &stages, &signer, &verifier).await?;
-    let queries = queries(&config, &stores, &stages, &progress, &verifier);
-    let router = command_api::router(commands.clone()).merge(query_api::router(queries.clone()));
-    let mut readiness = readiness(&stores, &progress);
-    readiness.extend(queries.readiness());
-    let following = &stages.following;
-    following
-        .tasks
-        .spawn(query_api::run(queries, following.end.clone()));
-    let render = metrics.clone();
-    let router = edge::layers::apply(router, &LayersConfig::default())
-        .merge(edge::docs::router(api::openapi()))
-        .merge(edge::probes::router(readiness, move || {
-            telemetry::render(&render)
-        }));
-
-    stages
-        .managing
-        .tasks
-        .spawn(command_api::process_managers::run(
-            commands,
-            stages.managing.end.clone(),
-        ));
-    let addr = listen(&config, router, &stages).await?;
-    Ok(Parts {
-        addr,
+    let verifier = Verifier::new([signer.public_key()], Arc::new(move || clock.now()));
+    let parts = Parts {
+        stores: Stores::open(&config.settings, &config.data).await?,
+        verifier: Arc::new(verifier),
         signer,
-        stores,
-        stages,
-        progress,
-    })
-}
-
-async fn commands(
-    config: &AppConfig,
-    stores: &Stores,
-    stages: &Stages,
-    signer: &Arc<Signer>,
-    verifier: &Arc<Verifier>,
-) -> anyhow::Result<command_api::AppState> {
-    let committing = &stages.committing;
-    let committer = Committer::start(
-        stores.log.clone(),
-        &committing.tasks,
-        committing.end.clone(),
-    );
-    let deciding = &stages.deciding;
-    let executors = Executors::new(
-        &stores.log,
-        &committer,
-        &config.clock,
-        &config.settings.executor.bounds(),
-        &deciding.tasks,
-        &deciding.end,
-    );
-    let fingerprints = stores.keys.hmac_key(HmacPurpose::Fingerprint).await?;
-    Ok(command_api::AppState::new(Deps {
-        log: stores.log.clone(),
-        clock: config.clock.clone(),
-        executors,
-        fingerprints: Arc::new(HmacFingerprints::new(fingerprints.expose())),
-        verifier: verifier.clone(),
-        identity: Arc::new(accounts(config, stores, signer).await?),
-        reservations: Reservations::new(stores.log.clone()),
-        failpoints: config.failpoints.clone(),
-        settings: command_api::Settings {
-            poll: config.poll,
-            deadline: Duration::from_millis(config.settings.executor.deadline_ms),
-        },
-    }))
-}
-
-async fn accounts(
-    config: &AppConfig,
-    stores: &Stores,
-    signer: &Arc<Signer>,
-) -> anyhow::Result<Identity> {
-    let cost = if config.cheap_passwords {
-        passwords::Settings::cheap()
-    } else {
-        passwords::Settings::default()
+        stages: Stages::default(),
+        health: Health::default(),
+        progress: Progress::default(),
+        config,
     };
-    let identity = Identity::new(
-        stores.keys.clone(),
-        stores.credentials.clone(),
-        Passwords::new(&cost)?,
-        signer.clone(),
-        identity::Settings::default(),
-    );
-    Ok(identity.await?)
+    let router = parts.start().await?;
+    let addr = parts.listen(router).await?;
+    Ok((addr, parts))
 }
 
-/// Starts what follows the log.
-fn follow(config: &AppConfig, stores: &Stores, stages: &Stages, progress: &Progress) {
-    let following = &stages.following;
-    let worker = projections::run(
-        projections::Deps {
-            bus: stores.bus.clone(),
-            read_model: stores.read_model.clone(),
+impl Parts {
+    /// Starts everything but the listener. Answers with all that is served under the one port.
+    async fn start(&self) -> anyhow::Result<Router> {
+        let (managing, following) = (&self.stages.managing, &self.stages.following);
+        let metrics = telemetry::metrics()?;
+        let upkeep = telemetry::upkeep(metrics.clone(), following.end.clone());
+        following.run("metrics", &self.health, upkeep);
+        following.run("projections", &self.health, self.projections());
+
+        let queries = self.queries();
+        let seat_maps = query_api::run(queries.clone(), following.end.clone());
+        following.run("seat maps", &self.health, seat_maps);
+
+        let commands = self.commands().await?;
+        let managers = command_api::process_managers::run(commands.clone(), managing.end.clone());
+        managing.run("process managers", &self.health, managers);
+
+        let mut readiness = self.readiness();
+        readiness.extend(queries.readiness());
+        let calls = command_api::router(commands).merge(query_api::router(queries));
+        let probes = edge::probes::router(readiness, move || telemetry::render(&metrics));
+        Ok(edge::layers::apply(calls, &LayersConfig::default())
+            .merge(edge::docs::router(api::openapi()))
+            .merge(probes))
+    }
+
+    fn projections(&self) -> impl Future<Output = ()> + use<> {
+        let deps = projections::Deps {
+            bus: self.stores.bus.clone(),
+            read_model: self.stores.read_model.clone(),
+            clock: self.config.clock.clone(),
+            progress: self.progress.clone(),
+        };
+        let worker = projections::run(deps, self.stages.following.end.clone());
+        // The worker has logged why it can't go on: the process stays, unready, and goes on selling.
+        async move { drop(worker.await) }
+    }
+
+    /// Streams end with the requests; what feeds the seat maps ends after them.
+    fn queries(&self) -> query_api::AppState {
+        let progress = self.progress.clone();
+        query_api::AppState::new(query_api::Deps {
+            read_model: self.stores.read_model.clone(),
+            bus: self.stores.bus.clone(),
+            clock: self.config.clock.clone(),
+            verifier: self.verifier.clone(),
+            progress: Some(query_api::Progress::new(move |id| progress.watch(id))),
+            shutdown: self.stages.serving.end.clone(),
+        })
+    }
+
+    async fn commands(&self) -> anyhow::Result<command_api::AppState> {
+        let (stores, config) = (&self.stores, &self.config);
+        let (deciding, committing) = (&self.stages.deciding, &self.stages.committing);
+        let log = stores.log.clone();
+        let committer = Committer::start(log.clone(), &committing.tasks, committing.end.clone());
+        let executors = Executors::new(
+            &log,
+            &committer,
+            &config.clock,
+            &config.settings.executor.bounds(),
+            &deciding.tasks,
+            &deciding.end,
+        );
+        let fingerprints = stores.keys.hmac_key(HmacPurpose::Fingerprint).await?;
+        Ok(command_api::AppState::new(Deps {
             clock: config.clock.clone(),
-            progress: progress.clone(),
-        },
-        following.end.clone(),
-    );
-    following.tasks.spawn(async move {
-        // The worker has logged it; the process stays, unready, and goes on selling.
-        let _ = worker.await;
-    });
-}
+            executors,
+            fingerprints: Arc::new(HmacFingerprints::new(fingerprints.expose())),
+            verifier: self.verifier.clone(),
+            identity: Arc::new(self.identity().await?),
+            reservations: Reservations::new(log.clone()),
+            failpoints: config.failpoints.clone(),
+            settings: command_api::Settings {
+                poll: config.poll,
+                deadline: Duration::from_millis(config.settings.executor.deadline_ms),
+            },
+            log,
+        }))
+    }
 
-/// Streams end with the requests; what feeds the seat maps ends after them.
-fn queries(
-    config: &AppConfig,
-    stores: &Stores,
-    stages: &Stages,
-    progress: &Progress,
-    verifier: &Arc<Verifier>,
-) -> query_api::AppState {
-    let progress = progress.clone();
-    query_api::AppState::new(query_api::Deps {
-        read_model: stores.read_model.clone(),
-        bus: stores.bus.clone(),
-        clock: config.clock.clone(),
-        verifier: verifier.clone(),
-        progress: Some(query_api::Progress::new(move |id| progress.watch(id))),
-        shutdown: stages.serving.end.clone(),
-    })
-}
+    async fn identity(&self) -> anyhow::Result<Identity> {
+        let cost = if self.config.cheap_passwords {
+            passwords::Settings::cheap()
+        } else {
+            passwords::Settings::default()
+        };
+        let identity = Identity::new(
+            self.stores.keys.clone(),
+            self.stores.credentials.clone(),
+            Passwords::new(&cost)?,
+            self.signer.clone(),
+            identity::Settings::default(),
+        );
+        Ok(identity.await?)
+    }
 
-fn readiness(stores: &Stores, progress: &Progress) -> Vec<Readiness> {
-    let log = stores.log.clone();
-    let progress = progress.clone();
-    vec![
-        Readiness::new("log", move || {
-            let log = log.clone();
-            async move {
-                let head = log.head().await;
-                head.map(|_| ()).map_err(|error| error.to_string())
-            }
-        }),
-        Readiness::new("projections", move || {
-            ready(match progress.readiness() {
-                projections::Readiness::Following => Ok(()),
-                projections::Readiness::Starting => Err("starting".to_owned()),
-                projections::Readiness::Retrying { reason }
-                | projections::Readiness::Stopped { reason } => Err(reason),
-            })
-        }),
-    ]
-}
+    fn readiness(&self) -> Vec<Readiness> {
+        let log = self.stores.log.clone();
+        let (health, progress) = (self.health.clone(), self.progress.clone());
+        vec![
+            Readiness::new("tasks", move || ready(health.check())),
+            Readiness::new("log", move || {
+                let log = log.clone();
+                async move {
+                    let head = log.head().await;
+                    head.map(|_| ()).map_err(|error| error.to_string())
+                }
+            }),
+            Readiness::new("projections", move || {
+                ready(match progress.readiness() {
+                    projections::Readiness::Following => Ok(()),
+                    projections::Readiness::Starting => Err("starting".to_owned()),
+                    projections::Readiness::Retrying { reason }
+                    | projections::Readiness::Stopped { reason } => Err(reason),
+                })
+            }),
+        ]
+    }
 
-async fn listen(config: &AppConfig, router: Router, stages: &Stages) -> anyhow::Result<SocketAddr> {
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .with_context(|| format!("{} can't be listened on", config.listen))?;
-    let addr = listener.local_addr()?;
-    let server = &config.settings.server;
-    let bounds = ServerConfig {
-        max_connections: server.max_connections,
-        header_read_timeout: Duration::from_millis(server.header_read_timeout_ms),
-        drain_timeout: Duration::from_secs(server.shutdown_seconds),
-    };
-    let serving = &stages.serving;
-    serving.tasks.spawn(edge::server::serve(
-        listener,
-        router,
-        bounds,
-        serving.tasks.clone(),
-        serving.end.clone(),
-    ));
-    Ok(addr)
+    async fn listen(&self, router: Router) -> anyhow::Result<SocketAddr> {
+        let address = self.config.listen;
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.with_context(|| format!("{address} can't be listened on"))?;
+        let addr = listener.local_addr()?;
+        let (server, serving) = (&self.config.settings.server, &self.stages.serving);
+        let bounds = ServerConfig {
+            max_connections: server.max_connections,
+            header_read_timeout: Duration::from_millis(server.header_read_timeout_ms),
+            drain_timeout: Duration::from_secs(server.shutdown_seconds),
+        };
+        let tasks = serving.tasks.clone();
+        let accept = edge::server::serve(listener, router, bounds, tasks, serving.end.clone());
+        serving.run("the listener", &self.health, accept);
+        Ok(addr)
+    }
 }

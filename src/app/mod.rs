@@ -112,9 +112,9 @@ impl App {
         let demo_catalogue = config.settings.server.demo_catalogue;
         let patience = Duration::from_secs(config.settings.server.shutdown_seconds);
         let clock = config.clock.clone();
-        let parts = assembly::assemble(config).await?;
+        let (addr, parts) = assembly::assemble(config).await?;
         let mut app = Self {
-            addr: parts.addr,
+            addr,
             clock,
             signer: parts.signer,
             stores: parts.stores,

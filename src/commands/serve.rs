@@ -17,6 +17,7 @@ use crate::{
 
 pub(super) fn run(settings: Settings, arguments: &Serve) -> anyhow::Result<ExitCode> {
     telemetry::start_logs(&settings.telemetry)?;
+    telemetry::log_panics();
     let failpoints = arguments
         .abort_at
         .map_or_else(Failpoints::default, Failpoints::abort_at);
@@ -36,6 +37,7 @@ async fn serve(config: AppConfig) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
     };
+    tracing::info!(address = %app.addr(), data = %app.data().display(), "serving");
     print(&newcomer::banner(&app));
     let signal = signals.next().await;
     tracing::info!(signal, "shutting down");
