@@ -15,6 +15,7 @@ use event_store::{
 };
 use serde::Serialize;
 use tokio::time::Instant;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::{
@@ -127,8 +128,8 @@ impl Deps {
         self.fingerprints.fingerprint(&commands::canonical(body))
     }
 
-    /// Sends a client's command to the aggregate `id` and waits until its events are durable. `name` says in metrics and traces what
-    /// was asked.
+    /// Sends a client's command to the aggregate `id` and waits until its events are durable. `name` says in metrics and
+    /// traces what was asked.
     ///
     /// # Errors
     /// The refusal, as the client gets to see it.
@@ -144,10 +145,44 @@ impl Deps {
     where
         A: Stored<Error: Refusal>,
     {
+        let sent = self
+            .send(name, executor, id, call, fingerprint, command)
+            .await;
+        sent.map_err(|error| refused(&error, self.clock.now()))
+    }
+
+    /// As [`Deps::execute`], for those who look into the refusal themselves.
+    ///
+    /// # Errors
+    /// The executor's.
+    pub async fn send<A: Stored>(
+        &self,
+        name: &'static str,
+        executor: &Executor<Deciding<A>>,
+        id: impl ToString,
+        call: &Call,
+        fingerprint: Fingerprint,
+        command: A::Command,
+    ) -> Result<Executed<A>, executor::Error<A::Error>> {
+        let id = id.to_string();
+        let span = tracing::debug_span!(
+            "command",
+            command.name = name,
+            command.id = %call.command_id,
+            stream.aggregate_type = A::TYPE,
+            stream.aggregate_id = id,
+            log.position = tracing::field::Empty,
+        );
         let request = call.request(fingerprint, command);
-        let result = executor.execute(&id.to_string(), request).await;
-        metrics::command(name, result.as_ref().err().map(outcome::<A::Error>));
-        result.map_err(|error| refused(&error, self.clock.now()))
+        let result = executor
+            .execute(&id, request)
+            .instrument(span.clone())
+            .await;
+        if let Ok(answer) = &result {
+            span.record("log.position", answer.position.0);
+        }
+        metrics::command(name, result.as_ref().err().map(outcome));
+        result
     }
 }
 

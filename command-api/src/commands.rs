@@ -1,4 +1,5 @@
-//! Commands: ids that make a repeat recognisable, fingerprints that tell another request apart, metadata that says who and why.
+//! Commands: ids that make a repeat recognisable, fingerprints that tell another request apart, metadata that says who
+//! and why.
 
 use std::{collections::BTreeMap, fmt::Debug};
 
@@ -13,7 +14,8 @@ const REQUESTS: Uuid = uuid!("6f1a3c1e-52b1-5d0a-9a35-0f5c9b5c7e01");
 /// Namespace of the ids of sagas' steps; permanent.
 const STEPS: Uuid = uuid!("6f1a3c1e-52b1-5d0a-9a35-0f5c9b5c7e02");
 
-/// The id of a client's command: the same for the same principal, method, concrete path and key. Without a key, a new one.
+/// The id of a client's command: the same for the same principal, method, concrete path and key. Without a key, a new
+/// one.
 pub fn request_id(principal: &str, method: &str, path: &str, key: Option<&str>) -> Uuid {
     match key {
         Some(key) => Uuid::new_v5(&REQUESTS, &joined(&[principal, method, path, key])),
@@ -64,11 +66,11 @@ impl Fingerprints for HmacFingerprints {
     }
 }
 
-/// A body's canonical form: JSON without spaces, members sorted by name, defaults spelled out by `body`'s own serializer. Two
-/// bodies that mean the same have the same form.
+/// A body's canonical form: JSON without spaces, members sorted by name, defaults spelled out by `body`'s own serializer.
+/// Two bodies that mean the same have the same form.
 ///
 /// # Panics
-/// If `body` can't be written as JSON, which only a map with other keys than strings or a failing serializer brings about.
+/// If `body` can't be written as JSON: only a map with other keys than strings or a failing serializer brings it about.
 pub fn canonical(body: &impl Serialize) -> Vec<u8> {
     let value = serde_json::to_value(body)
         .expect("request bodies have string keys and no fallible serializer");

@@ -1,4 +1,4 @@
-//! Refusals as problems: the sole, exhaustive match of every error of the domain, the executor and the log to its answer.
+//! Refusals as problems: the sole, exhaustive match of every error of the domain, the executor and the log.
 
 use std::time::Duration;
 

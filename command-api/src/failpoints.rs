@@ -31,8 +31,8 @@ type Hook = dyn Fn(&'static str) -> Pause + Send + Sync;
 pub struct Failpoints(Option<Arc<Hook>>);
 
 impl Failpoints {
-    /// Calls `hook` with the name of each place that is passed, and waits for what it answers. One that never ends lets a
-    /// test drop the caller right there.
+    /// Calls `hook` with the name of each place that is passed, and waits for what it answers. One that never ends lets
+    /// a test drop the caller right there.
     pub fn new(hook: impl Fn(&'static str) -> Pause + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(hook)))
     }

@@ -71,7 +71,8 @@ impl Executors {
 pub struct Settings {
     /// How long a request may take before it is answered with what is known.
     pub deadline: Duration,
-    /// How often the process managers look for due timers where nothing wakes them. Tests that move a clock by hand set it low.
+    /// How often the process managers look for due timers where nothing wakes them. Tests that move a clock by hand set
+    /// it low.
     pub poll: Duration,
 }
 

@@ -8,9 +8,10 @@
 //!                       show: payment abandoned ─▶ account credited, or barred ─▶ payment failed
 //! ```
 //!
-//! Each step is one append under an id made of the payment and the step's name: whoever repeats a step, the request that began the
-//! payment or the process manager after a crash, changes nothing. The show is the point of no return: once it confirmed, abandoning
-//! is refused for good and the saga goes forward. A timeout or an unknown outcome is repeated, never compensated.
+//! Each step is one append under an id made of the payment and the step's name: whoever repeats a step, the request that
+//! began the payment or the process manager after a crash, changes nothing. The show is the point of no return: once it
+//! confirmed, abandoning is refused for good and the saga goes forward. A timeout or an unknown outcome is repeated, never
+//! compensated.
 
 use domain::{
     ids::PaymentId,
@@ -19,45 +20,14 @@ use domain::{
     points::Points,
     show,
 };
-use event_store::{
-    Executor, Position,
-    commands::Fingerprint,
-    executor::{self, Answer, Request},
-};
+use event_store::Position;
 use tokio::time::Instant;
 
 use crate::{
-    commands::{Origin, step_id},
-    deciding::{Deciding, Stored},
-    metrics,
-    process_managers::refund,
+    commands::Origin,
+    process_managers::{refund, steps::Halt},
     state::Deps,
 };
-
-/// Why a saga does not go on now.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum Halt {
-    /// A step found no answer; it may or may not have been recorded. To be repeated.
-    #[error("the step {step} of payment {payment_id} is to be repeated: {cause}")]
-    Later {
-        /// Which payment.
-        payment_id: PaymentId,
-        /// Which step.
-        step: &'static str,
-        /// What came instead of an answer.
-        cause: String,
-    },
-    /// A step was answered as it never should be: a defect, to be looked at.
-    #[error("the step {step} of payment {payment_id} can't be carried out: {cause}")]
-    Broken {
-        /// Which payment.
-        payment_id: PaymentId,
-        /// Which step.
-        step: &'static str,
-        /// What was answered.
-        cause: String,
-    },
-}
 
 /// How the saga of a payment ended; read from its events, so it is the same whenever it is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,10 +64,6 @@ pub struct Checkout<'a> {
     pub(super) origin: Origin,
     pub(super) deadline: Option<Instant>,
 }
-
-/// A step that the aggregate answered.
-pub(super) type Stepped<A> =
-    Result<Answer<<A as domain::Aggregate>::Event>, <A as domain::Aggregate>::Error>;
 
 impl<'a> Checkout<'a> {
     /// On behalf of a request: its actor and trace stand in the metadata, and no step is begun after `deadline`.
@@ -143,20 +109,6 @@ impl<'a> Checkout<'a> {
             refund::refund(self).await?;
         }
         Ok(())
-    }
-
-    /// The payment as it stands.
-    ///
-    /// # Errors
-    /// [`Halt::Later`].
-    pub async fn look(&self) -> Result<Payment, Halt> {
-        let payments = &self.deps.executors.payments;
-        let payment = payments
-            .read(&self.payment_id.to_string(), |payment, _, _| {
-                payment.clone()
-            })
-            .await;
-        payment.map_err(|error| self.later("look", &error))
     }
 
     /// Brings the checkout to its end, or says how it ended before. A refund afterwards does not change that answer.
@@ -294,8 +246,8 @@ impl<'a> Checkout<'a> {
         }
     }
 
-    /// Gives back what the payment debited, or bars it from debiting: the balance afterwards, and whether points came back. One step
-    /// for compensation and refund alike, so that they can't both give back.
+    /// Gives back what the payment debited, or bars it from debiting: the balance afterwards, and whether points came
+    /// back. One step for compensation and refund alike, so that they can't both give back.
     pub(super) async fn credit(&self, payment: &Payment) -> Result<(Points, bool), Halt> {
         use point_account::Event;
         let command = point_account::Command::Credit {
@@ -340,64 +292,6 @@ impl<'a> Checkout<'a> {
                 })
             }
             other => Err(self.broken("complete", &format!("{other:?}"))),
-        }
-    }
-
-    /// Counts an end once, however often it is answered.
-    pub(super) fn ended<E>(answer: &Answer<E>, end: &'static str) {
-        if !answer.repeated {
-            metrics::saga(end);
-        }
-    }
-
-    /// Carries out a step, or repeats its answer.
-    pub(super) async fn step<A: Stored>(
-        &self,
-        executor: &Executor<Deciding<A>>,
-        id: &(impl ToString + Sync),
-        step: &'static str,
-        command: A::Command,
-    ) -> Result<Stepped<A>, Halt> {
-        let request = Request {
-            command_id: step_id(self.payment_id.0, step),
-            // The id is ours alone: nobody can use it for something else.
-            fingerprint: Fingerprint::default(),
-            command,
-            metadata: self.origin.metadata(),
-            claims: Vec::new(),
-            deadline: self.deadline,
-        };
-        match executor.execute(&id.to_string(), request).await {
-            Ok(answer) => Ok(Ok(answer)),
-            Err(executor::Error::Refused { error, .. }) => Ok(Err(error)),
-            Err(
-                error @ (executor::Error::Overloaded
-                | executor::Error::Busy
-                | executor::Error::Unknown(_)
-                | executor::Error::Unavailable(_)),
-            ) => Err(self.later(step, &error)),
-            Err(
-                error @ (executor::Error::ClaimTaken { .. }
-                | executor::Error::KeyReused
-                | executor::Error::KeyExpired
-                | executor::Error::Broken(_)),
-            ) => Err(self.broken(step, &error)),
-        }
-    }
-
-    fn later(&self, step: &'static str, cause: &dyn std::fmt::Display) -> Halt {
-        Halt::Later {
-            payment_id: self.payment_id,
-            step,
-            cause: cause.to_string(),
-        }
-    }
-
-    pub(super) fn broken(&self, step: &'static str, cause: &dyn std::fmt::Display) -> Halt {
-        Halt::Broken {
-            payment_id: self.payment_id,
-            step,
-            cause: cause.to_string(),
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Process managers: events in, commands out. They finish what a request began and carry out what time alone makes due.
 //!
-//! They keep nothing in memory that matters: what is to be done stands in the log as timers, and each step is one append that
-//! repeating does not change. So a crash, or two managers at once, cost time only.
+//! They keep nothing in memory that matters: what is to be done stands in the log as timers, and each step is one append
+//! that repeating does not change. So a crash, or two managers at once, cost time only.
 
 pub mod checkout;
 mod hold_expiry;
 pub mod refund;
 mod show_cancellation;
+pub mod steps;
 mod timers;
 
 use domain::{
@@ -40,7 +41,7 @@ pub async fn run(state: AppState, shutdown: CancellationToken) {
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error(transparent)]
-    Checkout(#[from] checkout::Halt),
+    Checkout(#[from] steps::Halt),
     #[error(transparent)]
     Show(#[from] event_store::executor::Error<domain::show::Error>),
     #[error(transparent)]

@@ -3,7 +3,7 @@
 use domain::{payment, points::Points, show};
 use event_store::Position;
 
-use crate::process_managers::checkout::{Checkout, Halt};
+use crate::process_managers::{checkout::Checkout, steps::Halt};
 
 /// A refund that reached its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

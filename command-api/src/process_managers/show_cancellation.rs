@@ -1,8 +1,8 @@
 //! The winding-up of a cancelled show: every hold is released, every sold reservation cancelled and refunded.
 //!
-//! The order makes it safe to stop anywhere. First every payment that confirmed a reservation of the show is told to refund itself:
-//! from then on its own timer sees to it. Only then does the show free the places; as long as it has not freed all of them its
-//! timer stays set and all of this is done again, each step without further effect.
+//! The order makes it safe to stop anywhere. First every payment that confirmed a reservation of the show is told to
+//! refund itself: from then on its own timer sees to it. Only then does the show free the places; as long as it has not
+//! freed all of them its timer stays set and all of this is done again, each step without further effect.
 
 use domain::{
     ids::{PaymentId, ShowId},

@@ -1,4 +1,5 @@
-//! Due timers of one kind of aggregate: polled from the log, handled a bounded number at a time, tried again with growing pauses.
+//! Due timers of one kind of aggregate: polled from the log, handled a bounded number at a time, tried again with growing
+//! pauses.
 
 use std::{collections::HashMap, fmt::Display, time::Duration};
 

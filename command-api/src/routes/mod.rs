@@ -81,8 +81,8 @@ struct Schemas;
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "describes headers that extractors read")]
 pub(crate) struct Headers {
-    /// The client's name for one attempt, up to 255 bytes: repeated with the same key, a command takes effect once and a
-    /// success is answered again.
+    /// The client's name for one attempt, up to 255 bytes: repeated with the same key, a command takes effect once and
+    /// a success is answered again.
     #[param(rename = "Idempotency-Key")]
     idempotency_key: Option<String>,
 }

@@ -27,8 +27,10 @@ use crate::{
     call::{Call, CustomerCall, id_of},
     codes,
     error::{Refusal, at, log_failed, payment_failed, problem, refused},
-    metrics,
-    process_managers::checkout::{Checkout, End, Halt},
+    process_managers::{
+        checkout::{Checkout, End},
+        steps::Halt,
+    },
     routes::{Refusals, show_of},
 };
 
@@ -81,9 +83,8 @@ pub(crate) struct Processing {
     pub(super) payment_id: PaymentId,
     /// `processing`.
     pub(super) status: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<u64>)]
-    pub(super) position: Option<Position>,
+    #[schema(value_type = u64)]
+    pub(super) position: Position,
 }
 
 /// Pay for a reservation: debits the points and sells the seats, or neither.
@@ -172,11 +173,24 @@ async fn begin(
     call: &Call,
     customer_id: CustomerId,
     body: &NewPayment,
-) -> Result<(PaymentId, Option<Position>), Problem> {
+) -> Result<(PaymentId, Position), Problem> {
     let fingerprint = state.fingerprint(body);
-    if let Some(known) = known(state, call, &fingerprint).await? {
-        return Ok(known);
+    match request(state, call, customer_id, body, &fingerprint).await {
+        // What stands in the way may be the very payment that an earlier request with this key began.
+        Err(refusal) if refusal.status().is_client_error() => {
+            known(state, call, &fingerprint).await?.ok_or(refusal)
+        }
+        begun => begun,
     }
+}
+
+async fn request(
+    state: &AppState,
+    call: &Call,
+    customer_id: CustomerId,
+    body: &NewPayment,
+    fingerprint: &Fingerprint,
+) -> Result<(PaymentId, Position), Problem> {
     let show_id = show_of(state, body.reservation_id).await?;
     for _ in 0..REQUESTS {
         let (amount, organizer_id) =
@@ -189,17 +203,12 @@ async fn begin(
             amount,
         };
         let id = PaymentId(Uuid::now_v7());
-        let request = call.request(fingerprint.clone(), command);
-        let result = state
-            .executors
-            .payments
-            .execute(&id.to_string(), request)
-            .await;
-        metrics::command("pay", result.as_ref().err().map(|_| "refused"));
-        match result {
+        let payments = &state.executors.payments;
+        let sent = state.send::<Payment>("pay", payments, id, call, fingerprint.clone(), command);
+        match sent.await {
             Ok(answer) => {
                 state.failpoints.pass("payment.requested").await;
-                return Ok((id_of(&answer)?, Some(answer.position)));
+                return Ok((id_of(&answer)?, answer.position));
             }
             Err(executor::Error::ClaimTaken { stream, .. }) => {
                 if let Some(refusal) = rival(state, &stream).await? {
@@ -217,7 +226,7 @@ async fn known(
     state: &AppState,
     call: &Call,
     fingerprint: &Fingerprint,
-) -> Result<Option<(PaymentId, Option<Position>)>, Problem> {
+) -> Result<Option<(PaymentId, Position)>, Problem> {
     let known = state
         .log
         .known_commands(&[call.command_id])
@@ -241,7 +250,7 @@ async fn known(
     let event = events.first().filter(|event| event.position == known.first);
     let id = event.and_then(|event| event.stream.aggregate_id.parse().ok());
     let id = id.ok_or_else(|| Problem::internal(&Lost(known.first)))?;
-    Ok(Some((id, Some(known.last))))
+    Ok(Some((id, known.last)))
 }
 
 /// What would be refused without anything recorded: decided anew by each request.

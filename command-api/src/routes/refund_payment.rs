@@ -19,10 +19,7 @@ use crate::{
     AppState,
     call::OrganizerCall,
     error::payment_failed,
-    process_managers::{
-        checkout::{Checkout, Halt},
-        refund,
-    },
+    process_managers::{checkout::Checkout, refund, steps::Halt},
     routes::{
         Refusals,
         pay::{ANSWERING, Processing},
@@ -48,8 +45,8 @@ pub(crate) struct Refunded {
     position: Position,
 }
 
-/// Undo a payment: frees the seats and gives the points back. Answered 202 while the payment still runs: then the refund follows by
-/// itself.
+/// Undo a payment: frees the seats and gives the points back. Answered 202 while the payment still runs: then the refund
+/// follows by itself.
 #[utoipa::path(
     post, path = "/v1/payments/{id}/refund", tag = "Organizers", security(("bearer" = [])),
     params(("id" = Uuid, Path), crate::routes::Headers), request_body = Refund,
@@ -122,7 +119,7 @@ fn later(payment_id: PaymentId, position: Position) -> Response {
     let processing = Processing {
         payment_id,
         status: "processing",
-        position: Some(position),
+        position,
     };
     (StatusCode::ACCEPTED, Json(processing)).into_response()
 }

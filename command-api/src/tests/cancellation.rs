@@ -3,7 +3,7 @@
 use domain::payment::Status;
 use serde_json::json;
 
-use super::harness::{Api, stop_once};
+use super::{fixtures::stop_once, harness::Api};
 
 async fn cancel(api: &Api, show: &str) -> serde_json::Value {
     let path = format!("/v1/shows/{show}/cancel");

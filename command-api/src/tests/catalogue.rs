@@ -5,7 +5,10 @@ use edge::auth::Role;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::harness::{Api, show, text, venue};
+use super::{
+    fixtures::{show, text, venue},
+    harness::Api,
+};
 
 fn other_organizer(api: &Api) -> String {
     api.token(Role::Organizer, Uuid::from_u128(2))

@@ -1,10 +1,16 @@
 //! Sagas that lose their driver after each step: exactly one effect, whoever finishes.
 
+use std::time::Duration;
+
 use domain::payment::Status;
 use serde_json::json;
 use tokio::sync::Notify;
 
-use super::harness::{Api, Reply, stop_once, text};
+use super::{
+    faulty_log::Faults,
+    fixtures::{stop_once, text},
+    harness::{Api, Reply},
+};
 
 /// Pays until the failpoint is reached, then drops the request, as a crash of its process would.
 async fn pay_until(api: &Api, reservation: &str, reached: &Notify) {
@@ -290,14 +296,46 @@ async fn a_refund_survives_a_crash_after_each_step() {
 #[tokio::test]
 async fn past_its_deadline_a_payment_goes_on_without_the_request() {
     let (failpoints, _reached) = stop_once("payment.debited");
-    let api = Api::with(failpoints).await;
+    let api = Api::new(Faults::default(), failpoints, Duration::from_millis(300)).await;
     let (_, reservation) = held(&api).await;
     let body = api.pay(1, &reservation, "k").await.is(202);
     assert_eq!(body["status"], "processing");
+    assert!(body["position"].as_u64().unwrap() > 0, "{body:#}");
     api.advance(10);
     api.manage();
     api.until("PaymentCompleted", 1).await;
     let paid = api.pay(1, &reservation, "k").await.is(201);
     assert_eq!(paid["payment_id"], body["payment_id"]);
     assert_paid_once(&api, "deadline").await;
+}
+
+#[tokio::test]
+async fn a_show_cancelled_at_any_step_gives_the_points_back() {
+    for at in STEPS {
+        let (failpoints, reached) = stop_once(at);
+        let api = Api::with(failpoints).await;
+        let (show, reservation) = held(&api).await;
+        pay_until(&api, &reservation, &reached).await;
+        let payment = api.live_payment(&reservation).await.unwrap();
+        let cancel = format!("/v1/shows/{show}/cancel");
+        api.post(&api.organizer(), &cancel, json!({"reason": "storm"}))
+            .await
+            .is(202);
+        let api = api.restart().await;
+        api.advance(10);
+        api.manage();
+        let confirmed = ["payment.confirmed", "payment.completed"].contains(&at);
+        let (end, status) = if confirmed {
+            ("PaymentRefunded", Status::Refunded)
+        } else {
+            ("PaymentFailed", Status::Failed)
+        };
+        api.until(end, 1).await;
+        assert_eq!(api.payment(&payment).await.status, status, "{at}");
+        assert_eq!(api.balance(1).await, 1_000, "{at}");
+        assert_eq!(api.count("PointsCredited").await, 1, "{at}");
+        let sold = api.count("ReservationConfirmed").await;
+        assert_eq!(sold, api.count("ReservationCancelled").await, "{at}");
+        assert_eq!(sold, usize::from(confirmed), "{at}");
+    }
 }

@@ -1,12 +1,6 @@
 //! The router over a log in a file, a clock that is moved by hand, and process managers that are started when a test wants them.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -16,16 +10,15 @@ use axum::{
 use chrono::{TimeDelta, TimeZone, Utc};
 use domain::payment::Payment;
 use edge::auth::{Principal, Role, Signer, Verifier};
-use event_store::{Clock, Committer, clock::ManualClock, executor::Config, log};
+use event_store::{Clock, Committer, EventLog, clock::ManualClock, executor::Config, log};
 use serde_json::{Value, json};
-use tokio::{
-    sync::Notify,
-    time::{Instant, timeout},
-};
+use tokio::time::{Instant, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 use uuid::Uuid;
 
+use super::faulty_log::{Faults, FaultyLog};
+use super::fixtures::{customer_id, show, text, venue};
 use crate::{
     AppState, Deps, Executors, Settings,
     commands::HmacFingerprints,
@@ -86,15 +79,35 @@ impl Api {
     }
 
     pub(super) async fn with(failpoints: Failpoints) -> Self {
-        let begin = Utc.with_ymd_and_hms(2026, 6, 1, 12, 0, 0).unwrap();
-        let clock = Arc::new(ManualClock::new(begin));
-        Self::open(Arc::new(Folder::new()), clock, failpoints).await
+        Self::new(Faults::default(), failpoints, Settings::default().deadline).await
     }
 
-    async fn open(folder: Arc<Folder>, clock: Arc<ManualClock>, failpoints: Failpoints) -> Self {
+    /// Where the log fails as told, and a request's deadline is soon.
+    pub(super) async fn failing(faults: Faults, deadline: Duration) -> Self {
+        Self::new(faults, Failpoints::default(), deadline).await
+    }
+
+    pub(super) async fn new(faults: Faults, failpoints: Failpoints, deadline: Duration) -> Self {
+        let begin = Utc.with_ymd_and_hms(2026, 6, 1, 12, 0, 0).unwrap();
+        let clock = Arc::new(ManualClock::new(begin));
+        let settings = Settings {
+            poll: Duration::from_millis(20),
+            deadline,
+        };
+        Self::open(Arc::new(Folder::new()), clock, faults, failpoints, settings).await
+    }
+
+    async fn open(
+        folder: Arc<Folder>,
+        clock: Arc<ManualClock>,
+        faults: Faults,
+        failpoints: Failpoints,
+        settings: Settings,
+    ) -> Self {
         let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
         let url = |name: &str| format!("sqlite:{}", folder.path(name).display());
         let log = log::open(&url("log.db")).await.unwrap();
+        let log: Arc<dyn EventLog> = Arc::new(FaultyLog::new(log, faults));
         let keys = key_store::open(&url("keys.db")).await.unwrap();
         let credentials = credentials::open(&url("log.db")).await.unwrap();
         let signer = Arc::new(Signer::open(&folder.path("")).unwrap());
@@ -114,8 +127,8 @@ impl Api {
         );
         let secret = keys.hmac_key(HmacPurpose::Fingerprint).await.unwrap();
         let passwords = Passwords::new(&passwords::Settings::cheap()).unwrap();
-        let settings = identity::Settings::default();
-        let identity = Identity::new(keys, credentials, passwords, signer.clone(), settings).await;
+        let tokens = identity::Settings::default();
+        let identity = Identity::new(keys, credentials, passwords, signer.clone(), tokens).await;
         let state = AppState::new(Deps {
             log: log.clone(),
             clock: port,
@@ -125,10 +138,7 @@ impl Api {
             identity: Arc::new(identity.unwrap()),
             reservations: Reservations::new(log),
             failpoints,
-            settings: Settings {
-                poll: Duration::from_millis(20),
-                ..Settings::default()
-            },
+            settings,
         });
         let router = crate::router(state.clone());
         Self {
@@ -148,10 +158,17 @@ impl Api {
         self.tasks.close();
         timeout(BOUND, self.tasks.wait()).await.unwrap();
         self.state.log.close().await;
+        let (folder, clock) = (self.folder.clone(), self.clock.clone());
+        let settings = Settings {
+            poll: self.state.settings.poll,
+            ..Settings::default()
+        };
         Self::open(
-            self.folder.clone(),
-            self.clock.clone(),
+            folder,
+            clock,
+            Faults::default(),
             Failpoints::default(),
+            settings,
         )
         .await
     }
@@ -355,56 +372,4 @@ impl Api {
             );
         }
     }
-}
-
-pub(super) fn customer_id(number: u128) -> Uuid {
-    Uuid::from_u128(0x100 + number)
-}
-
-#[track_caller]
-pub(super) fn text(body: &Value, field: &str) -> String {
-    body[field].as_str().unwrap().to_owned()
-}
-
-pub(super) fn venue() -> Value {
-    let row = |row: &str, y: u32| {
-        let seats: Vec<_> = (1..=6)
-            .map(|seat| {
-                json!({
-                    "seat_guid": format!("{row}-{seat}"), "seat_number": seat.to_string(), "category": "Parquet",
-                    "position": {"x": 20 * seat, "y": 0}
-                })
-            })
-            .collect();
-        json!({"row_number": row, "position": {"x": 0, "y": y}, "seats": seats})
-    };
-    json!({
-        "name": "Hall",
-        "seating_plan": {
-            "name": "Hall", "size": {"width": 140, "height": 100}, "categories": [{"name": "Parquet", "color": "#000000"}],
-            "zones": [{"name": "Floor", "position": {"x": 0, "y": 0}, "rows": [row("A", 20), row("B", 40)]}]
-        },
-        "standing": [{"name": "Pit", "category": "Standing", "capacity": 10}]
-    })
-}
-
-pub(super) fn show(venue: &str, concert: &str) -> Value {
-    json!({
-        "concert_id": concert, "venue_id": venue, "starts_at": "2026-08-01T19:00:00Z",
-        "on_sale_at": "2026-06-01T10:00:00Z", "prices": {"Parquet": 100, "Standing": 40}
-    })
-}
-
-/// Failpoints that stop whoever first passes `at`, for good, and tell of it.
-pub(super) fn stop_once(at: &'static str) -> (Failpoints, Arc<Notify>) {
-    let (reached, fired) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
-    let told = reached.clone();
-    let failpoints = Failpoints::new(move |name| {
-        if name != at || fired.swap(true, Ordering::SeqCst) {
-            return Box::pin(std::future::ready(()));
-        }
-        told.notify_one();
-        Box::pin(std::future::pending())
-    });
-    (failpoints, reached)
 }

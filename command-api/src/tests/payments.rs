@@ -4,7 +4,7 @@ use domain::payment::Status;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::harness::{Api, text};
+use super::{fixtures::text, harness::Api};
 
 #[tokio::test]
 async fn points_are_charged_once_for_a_key() {

@@ -3,7 +3,7 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use super::harness::{Api, text};
+use super::{fixtures::text, harness::Api};
 
 #[tokio::test]
 async fn seats_are_held_all_or_none() {
@@ -109,7 +109,7 @@ async fn a_hold_names_exactly_one_selection() {
 #[tokio::test]
 async fn the_sale_has_a_beginning_and_an_end() {
     let api = Api::start().await;
-    let mut body = super::harness::show(&api.venue().await, &api.concert().await);
+    let mut body = super::fixtures::show(&api.venue().await, &api.concert().await);
     body["on_sale_at"] = "2026-06-01T12:01:00Z".into();
     body["off_sale_at"] = "2026-06-01T12:02:00Z".into();
     let show = text(

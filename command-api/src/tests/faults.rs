@@ -1,0 +1,132 @@
+//! A log that fails under a command or under a step of a saga: repeated, never compensated, never done twice.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{
+    faulty_log::{Fault, Faults},
+    harness::Api,
+};
+
+/// Soon enough for a test to wait for, late enough for a retry or two.
+const DEADLINE: Duration = Duration::from_millis(500);
+/// More often than anything is tried before the deadline.
+const ALWAYS: usize = 1_000_000;
+
+async fn held(api: &Api) -> String {
+    let show = api.show().await;
+    api.charge(1, 1_000).await;
+    api.hold(1, &show, &["A-1"]).await
+}
+
+async fn assert_paid_once(api: &Api, reservation: &str, case: &str) {
+    let paid = api.pay(1, reservation, "k").await.is(201);
+    assert_eq!(paid["balance"], 900, "{case}");
+    for event in [
+        "PaymentRequested",
+        "PointsDebited",
+        "ReservationConfirmed",
+        "PaymentCompleted",
+    ] {
+        assert_eq!(api.count(event).await, 1, "{case}: {event}");
+    }
+    assert_eq!(api.count("PaymentAbandoned").await, 0, "{case}");
+}
+
+#[tokio::test]
+async fn a_step_that_fails_once_is_repeated_by_its_request() {
+    for event in ["PointsDebited", "ReservationConfirmed", "PaymentCompleted"] {
+        for fault in [Fault::Unavailable, Fault::UnknownLost, Fault::UnknownStored] {
+            let faults = Faults::new(event, fault, 1);
+            let api = Api::failing(faults.clone(), Duration::from_secs(5)).await;
+            let reservation = held(&api).await;
+            assert_paid_once(&api, &reservation, &format!("{event} {fault:?}")).await;
+            assert!(faults.spent());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_step_that_keeps_failing_is_left_to_the_manager() {
+    for event in ["PointsDebited", "ReservationConfirmed", "PaymentCompleted"] {
+        let api = Api::failing(Faults::new(event, Fault::Unavailable, ALWAYS), DEADLINE).await;
+        let reservation = held(&api).await;
+        let body = api.pay(1, &reservation, "k").await.is(202);
+        assert_eq!(body["status"], "processing");
+        assert_eq!(
+            api.live_payment(&reservation).await.as_deref(),
+            body["payment_id"].as_str()
+        );
+        let api = api.restart().await;
+        api.advance(10);
+        api.manage();
+        api.until("PaymentCompleted", 1).await;
+        assert_paid_once(&api, &reservation, event).await;
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_is_told_and_resolved_by_its_key() {
+    let api = Api::failing(
+        Faults::new("PointsCharged", Fault::UnknownLost, ALWAYS),
+        DEADLINE,
+    )
+    .await;
+    let body = json!({"amount": 5});
+    let reply = api
+        .keyed(&api.customer(1), "/v1/points/charges", "k", body.clone())
+        .await;
+    assert_eq!(reply.status.as_u16(), 503, "{:#}", reply.body);
+    assert!(reply.headers.contains_key("retry-after"));
+    assert!(
+        ["unknown", "nothing_done"].contains(&reply.body["outcome"].as_str().unwrap()),
+        "{:#}",
+        reply.body
+    );
+    let api = api.restart().await;
+    let charged = api
+        .keyed(&api.customer(1), "/v1/points/charges", "k", body.clone())
+        .await
+        .is(201);
+    assert_eq!(
+        api.keyed(&api.customer(1), "/v1/points/charges", "k", body)
+            .await
+            .is(201),
+        charged
+    );
+    assert_eq!(api.count("PointsCharged").await, 1);
+}
+
+#[tokio::test]
+async fn what_was_stored_unknown_to_its_client_is_answered_on_repeat() {
+    let faults = Faults::new("SeatsHeld", Fault::UnknownStored, 1);
+    let api = Api::failing(faults.clone(), DEADLINE).await;
+    let body = json!({"show_id": api.show().await, "seats": ["A-1"]});
+    let first = api
+        .keyed(&api.customer(1), "/v1/reservations", "k", body.clone())
+        .await;
+    assert!(
+        [201, 503].contains(&first.status.as_u16()),
+        "{:#}",
+        first.body
+    );
+    assert!(faults.spent());
+    api.keyed(&api.customer(1), "/v1/reservations", "k", body)
+        .await
+        .is(201);
+    assert_eq!(api.count("SeatsHeld").await, 1);
+}
+
+#[tokio::test]
+async fn a_log_that_can_not_be_reached_says_when_to_come_back() {
+    let api = Api::failing(
+        Faults::new("SeatsHeld", Fault::Unavailable, ALWAYS),
+        DEADLINE,
+    )
+    .await;
+    let body = json!({"show_id": api.show().await, "seats": ["A-1"]});
+    let reply = api.post(&api.customer(1), "/v1/reservations", body).await;
+    assert_eq!(reply.headers["retry-after"], "2");
+    assert_eq!(reply.refused(503, "unavailable")["outcome"], "nothing_done");
+}
