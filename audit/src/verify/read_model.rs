@@ -1,0 +1,205 @@
+//! The read model: every row equal to a fresh fold of the log, up to the read model's own checkpoint.
+//!
+//! A row folds the events of one routing key only. So a log too large to be folded at once is folded in slices of its routing keys,
+//! one pass over the log for each, and no more rows than one slice has are in memory.
+
+use std::{
+    collections::{HashMap, hash_map::DefaultHasher},
+    hash::{Hash, Hasher},
+};
+
+use event_store::{EventLog, Position};
+use projections::Fold;
+use read_model::{Document, Rows, Snapshot, Table};
+
+use super::{
+    Error, PAGE, Phase, Progress,
+    report::{At, Check, Findings},
+};
+
+/// Streams whose rows one pass over the log may fold: with about a kilobyte each, they fit a small machine.
+const STREAMS_PER_PASS: usize = 400_000;
+/// Rows read at a time.
+const ROWS: u32 = 1_000;
+
+/// Which rows of the read model some slice has explained, by their order in their table.
+type Explained = HashMap<Table, Vec<bool>>;
+
+/// Compares every row. `streams` says how much there is to fold.
+pub(super) async fn check(
+    log: &dyn EventLog,
+    snapshot: &mut dyn Snapshot,
+    until: u64,
+    streams: usize,
+    findings: &mut Findings,
+    progress: &(dyn Fn(Progress) + Send + Sync),
+) -> Result<(), Error> {
+    let passes = streams.div_ceil(STREAMS_PER_PASS).max(1) as u64;
+    let mut explained = Explained::new();
+    for pass in 0..passes {
+        let report = |position: u64| {
+            progress(Progress {
+                phase: Phase::ReadModel,
+                done: pass * until + position,
+                total: passes * until,
+            });
+        };
+        let Some(rows) = fold(log, snapshot, until, (pass, passes), findings, &report).await?
+        else {
+            return Ok(());
+        };
+        for table in Table::ALL {
+            compare(snapshot, table, &rows, &mut explained, findings).await?;
+        }
+    }
+    for table in Table::ALL {
+        name_strangers(snapshot, table, &explained, findings).await?;
+    }
+    Ok(())
+}
+
+/// The rows of one slice; `None` where the log can't be folded.
+async fn fold(
+    log: &dyn EventLog,
+    snapshot: &dyn Snapshot,
+    until: u64,
+    (pass, passes): (u64, u64),
+    findings: &mut Findings,
+    report: &(dyn Fn(u64) + Send + Sync),
+) -> Result<Option<Rows>, Error> {
+    let mut fold = Fold::until(snapshot.checkpoints());
+    let mut after = 0;
+    while after < until {
+        let page = match log.read_all(Position(after), PAGE).await {
+            Ok(page) => page,
+            Err(event_store::log::Error::Corrupt(_)) => {
+                findings.add(
+                    Check::ReadModel,
+                    At::Position(after + 1),
+                    "not compared: an event behind this one can't be read",
+                );
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let Some(last) = page.last() else { break };
+        after = last.position.0;
+        for event in page
+            .iter()
+            .filter(|event| slice(&event.routing_key, passes) == pass)
+        {
+            if let Err(error) = fold.apply(event) {
+                let source = std::error::Error::source(&error).map(ToString::to_string);
+                let detail = format!("not compared: {error}: {}", source.unwrap_or_default());
+                findings.add(Check::Events, event.position, detail);
+                return Ok(None);
+            }
+        }
+        report(after.min(until));
+    }
+    Ok(Some(fold.into_rows()))
+}
+
+fn slice(routing_key: &str, passes: u64) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    routing_key.hash(&mut hasher);
+    hasher.finish() % passes
+}
+
+/// Compares the rows of one slice with those of the read model.
+async fn compare(
+    snapshot: &mut dyn Snapshot,
+    table: Table,
+    rows: &Rows,
+    explained: &mut Explained,
+    findings: &mut Findings,
+) -> Result<(), Error> {
+    let mut expected = rows.documents(table)?.into_iter().peekable();
+    let explained = explained.entry(table).or_default();
+    let mut after: Option<String> = None;
+    let mut index = 0;
+    loop {
+        let page = snapshot.page(table, after.as_deref(), ROWS).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.key.clone());
+        for stored in &page {
+            if explained.len() <= index {
+                explained.push(false);
+            }
+            while let Some(missing) = expected.next_if(|expected| expected.key < stored.key) {
+                report_missing(table, &missing, findings);
+            }
+            if let Some(fresh) = expected.next_if(|expected| expected.key == stored.key) {
+                explained[index] = true;
+                findings.checked(Check::ReadModel, 1);
+                if fresh.json != stored.json {
+                    let detail = difference(&stored.json, &fresh.json);
+                    findings.add(Check::ReadModel, key(table, &stored.key), detail);
+                }
+            }
+            index += 1;
+        }
+    }
+    for missing in expected {
+        report_missing(table, &missing, findings);
+    }
+    Ok(())
+}
+
+fn key(table: Table, key: &str) -> At {
+    At::Key(format!("{}/{key}", table.name()))
+}
+
+fn report_missing(table: Table, row: &Document, findings: &mut Findings) {
+    findings.add(Check::ReadModel, key(table, &row.key), "the row is missing");
+}
+
+/// Shows where two rows begin to differ: a seat map is long.
+fn difference(stored: &str, fresh: &str) -> String {
+    const AROUND: usize = 40;
+    let at = stored
+        .bytes()
+        .zip(fresh.bytes())
+        .take_while(|(one, other)| one == other)
+        .count();
+    let part = |text: &str| -> String {
+        let bytes = text.as_bytes();
+        let (from, to) = (at.saturating_sub(AROUND), (at + AROUND).min(bytes.len()));
+        String::from_utf8_lossy(&bytes[from.min(to)..to]).into_owned()
+    };
+    format!(
+        "the row has ...{}..., a fresh fold ...{}...",
+        part(stored),
+        part(fresh)
+    )
+}
+
+/// Names the rows of the read model that no slice explained.
+async fn name_strangers(
+    snapshot: &mut dyn Snapshot,
+    table: Table,
+    explained: &Explained,
+    findings: &mut Findings,
+) -> Result<(), Error> {
+    let Some(explained) = explained.get(&table).filter(|rows| rows.contains(&false)) else {
+        return Ok(());
+    };
+    let mut after: Option<String> = None;
+    let mut rows = explained.iter();
+    loop {
+        let page = snapshot.page(table, after.as_deref(), ROWS).await?;
+        let Some(last) = page.last() else {
+            return Ok(());
+        };
+        after = Some(last.key.clone());
+        for (stored, explained) in page.iter().zip(&mut rows) {
+            if !explained {
+                findings.add(
+                    Check::ReadModel,
+                    key(table, &stored.key),
+                    "no event accounts for the row",
+                );
+            }
+        }
+    }
+}
