@@ -6,7 +6,7 @@ use sqlx::{Connection, Executor, SqliteConnection};
 use uuid::Uuid;
 
 use super::{SqliteReadModel, statements};
-use crate::{Access, Error, ReadModel, conformance};
+use crate::{Access, Error, ReadModel, Table, conformance};
 
 /// A folder that goes away with its test.
 struct Folder(PathBuf);
@@ -58,6 +58,38 @@ async fn every_statement_prepares() {
     }
     let files = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/sqlite")).unwrap();
     assert_eq!(files.count(), statements::ALL.len());
+}
+
+/// Lists and single rows are found by an index, however many rows there are.
+#[tokio::test]
+async fn no_read_scans_a_table() {
+    let folder = Folder::new();
+    let _model = open(&folder).await;
+    let mut connection = SqliteConnection::connect(&folder.file()).await.unwrap();
+    let mut looked_at = 0;
+    for (name, statement) in statements::ALL {
+        if !["select_", "load_", "dump_"]
+            .iter()
+            .any(|p| name.starts_with(p))
+        {
+            continue;
+        }
+        let explain = format!("EXPLAIN QUERY PLAN {statement}");
+        let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(&explain)
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+        for (_, _, _, step) in plan {
+            for table in Table::ALL {
+                let scan = format!("SCAN {}", table.name());
+                // A scan by an index that gives the order of a list, up to its limit, is a walk and no scan.
+                let scans = step.starts_with(&scan) && !step.contains("INDEX");
+                assert!(!scans, "{name}: {step}");
+            }
+            looked_at += 1;
+        }
+    }
+    assert!(looked_at > 50, "only {looked_at} steps");
 }
 
 #[tokio::test]
