@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use event_store::RecordedEvent;
 use read_model::{Checkpoint, ProjectionId, Rows};
 
-use crate::{Error, Event, Projection};
+use crate::{Error, Event, Projection, Slice};
 
 /// Rows folded from the log's beginning, event by event.
 #[derive(Debug)]
 pub struct Fold {
     projections: [Box<dyn Projection>; 6],
     until: BTreeMap<ProjectionId, u64>,
+    slice: Slice,
     rows: Rows,
 }
 
@@ -20,6 +21,7 @@ impl Default for Fold {
         Self {
             projections: crate::all(),
             until: BTreeMap::new(),
+            slice: Slice::WHOLE,
             rows: Rows::default(),
         }
     }
@@ -36,11 +38,20 @@ impl Fold {
         }
     }
 
+    /// The same fold of one part of the log alone: events of other parts are passed over.
+    #[must_use]
+    pub fn of(self, slice: Slice) -> Self {
+        Self { slice, ..self }
+    }
+
     /// Applies the next event of the log.
     ///
     /// # Errors
     /// [`Error::Undecodable`], [`Error::NotAnId`], [`Error::MissingRow`].
     pub fn apply(&mut self, stored: &RecordedEvent) -> Result<(), Error> {
+        if !self.slice.holds(&stored.routing_key) {
+            return Ok(());
+        }
         let event = Event::decode(stored)?;
         for projection in &self.projections {
             let until = self.until.get(&projection.id());

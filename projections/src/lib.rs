@@ -26,6 +26,7 @@ mod reservations;
 pub mod runner;
 mod sagas;
 mod seat_maps;
+mod slice;
 #[cfg(test)]
 mod tests;
 
@@ -39,6 +40,7 @@ pub use crate::{
     fold::{Fold, fold_all},
     progress::{Lag, Progress, Readiness},
     runner::{Deps, run},
+    slice::Slice,
 };
 
 /// A writer of rows: a pure fold of events.

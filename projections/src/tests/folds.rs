@@ -3,14 +3,14 @@
 use domain::ids::{CustomerId, PaymentId};
 use event_store::RecordedEvent;
 use read_model::{
-    Checkpoint, ProjectionId, Rows,
+    Checkpoint, ProjectionId, Rows, Table,
     tables::{
         PaymentStatus, Reservation, ReservationStatus, SagaState, ShowStatus, TransactionKind,
     },
 };
 
 use super::world::{World, id, recorded_at};
-use crate::{Error, Fold, fold_all};
+use crate::{Error, Fold, Slice, fold_all};
 
 /// The rows after what `given` makes happen in a world with one show.
 fn rows_after(given: impl FnOnce(&mut World)) -> Rows {
@@ -322,4 +322,30 @@ fn a_fold_stops_where_its_checkpoints_say() {
         (fold.rows().accounts.len(), fold.rows().shows.len()),
         (0, 0)
     );
+}
+
+#[test]
+fn the_parts_of_a_log_fold_to_the_rows_of_the_whole() {
+    let happen = |n: u8| (n.wrapping_mul(37), n.wrapping_mul(101));
+    let world = World::of(&(0..150).map(happen).collect::<Vec<_>>());
+    let whole = fold_all(&world.events).unwrap();
+    let mut parts_with_rows = 0;
+    for slice in Slice::all(5) {
+        let mut fold = Fold::default().of(slice);
+        for event in &world.events {
+            fold.apply(event).unwrap();
+        }
+        parts_with_rows += usize::from(!fold.rows().is_empty());
+        for table in Table::ALL {
+            let mut expected = whole.documents(table).unwrap();
+            expected.retain(|row| slice.holds_row(table, row).unwrap());
+            assert_eq!(
+                fold.rows().documents(table).unwrap(),
+                expected,
+                "{}",
+                table.name()
+            );
+        }
+    }
+    assert!(parts_with_rows > 1);
 }
