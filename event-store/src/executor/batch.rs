@@ -6,6 +6,7 @@ use std::{
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use chrono::{DateTime, Utc};
@@ -22,6 +23,10 @@ use crate::{
 /// Namespace of the command ids of events that time alone made due: they are drawn from stream and version.
 const DUE: Uuid = Uuid::from_u128(0x6d0c_5f0e_9a43_5f6b_8b1d_27c4_e1f0_9a52);
 
+/// How long commands are decided before what was decided is recorded: a batch of slow decisions would hold its processor, and
+/// those who wait for the first of them, for seconds.
+const BUDGET: Duration = Duration::from_millis(20);
+
 /// What was decided on one command.
 pub(super) enum Verdict<X> {
     /// It brought about these of the batch's events.
@@ -36,7 +41,7 @@ pub(super) enum Verdict<X> {
 
 /// A decided batch.
 pub(super) struct Round<D: Decider> {
-    /// One for each command.
+    /// One for each command that was decided, from the first on.
     pub(super) verdicts: Vec<Verdict<D::Error>>,
     /// All events, those of time first.
     pub(super) events: Vec<D::Event>,
@@ -53,12 +58,13 @@ pub(super) struct Panicked {
     pub(super) message: String,
 }
 
-/// Decides commands one after another; the working copy of the state runs ahead.
+/// Decides commands one after another, at least one and as many as [`BUDGET`] allows; the working copy of the state runs ahead.
 pub(super) fn decide<D: Decider>(
     live: &mut Live<D>,
     open: &[Box<Pending<D>>],
     now: DateTime<Utc>,
 ) -> Result<Round<D>, Panicked> {
+    let begun = Instant::now();
     let mut draft = Draft::new(live.stream.clone(), open.len());
     let due = catch_unwind(AssertUnwindSafe(|| draft.add_due(live, now)));
     due.map_err(|panic| Panicked {
@@ -68,6 +74,9 @@ pub(super) fn decide<D: Decider>(
     let mut verdicts = Vec::with_capacity(open.len());
     let mut seen = HashMap::with_capacity(open.len());
     for (index, pending) in open.iter().enumerate() {
+        if index > 0 && begun.elapsed() > BUDGET {
+            break;
+        }
         if let Some(first) = seen.get(&pending.command_id) {
             verdicts.push(Verdict::Again(*first));
             continue;

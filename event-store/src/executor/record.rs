@@ -71,7 +71,7 @@ impl<D: Decider> Worker<D> {
     }
 
     /// Decides commands and records what they bring about. What is left is to be decided again.
-    async fn round(&mut self, open: Open<D>) -> Open<D> {
+    async fn round(&mut self, mut open: Open<D>) -> Open<D> {
         if let Err(error) = self.load().await {
             return fail(open, &error);
         }
@@ -79,10 +79,18 @@ impl<D: Decider> Worker<D> {
             return open;
         };
         let now = live.not_before(self.shared.now());
-        let mut round = match batch::decide(live, &open, now) {
+        let round = match batch::decide(live, &open, now) {
             Ok(round) => round,
             Err(panicked) => return self.panicked(open, panicked),
         };
+        let rest = open.split_off(round.verdicts.len());
+        let mut left = self.record(open, round).await;
+        left.extend(rest);
+        left
+    }
+
+    /// Records what was decided, and answers it. What is left is to be decided again.
+    async fn record(&mut self, open: Open<D>, mut round: Round<D>) -> Open<D> {
         let append = round.append.take();
         let doubtful = doubtful(&round, &open);
         let (outcome, known) = tokio::join!(
@@ -103,7 +111,7 @@ impl<D: Decider> Worker<D> {
                 let before = open.len();
                 let left = expire(open, command_id);
                 if left.len() < before {
-                    live.rewind();
+                    self.rewind();
                     return left;
                 }
                 // No command of ours: another process has recorded what time made due.
@@ -114,7 +122,7 @@ impl<D: Decider> Worker<D> {
                 key,
                 stream,
             })) => {
-                live.rewind();
+                self.rewind();
                 let claim = ClaimChange::Set {
                     namespace,
                     key,
@@ -216,6 +224,12 @@ impl<D: Decider> Worker<D> {
         left
     }
 
+    fn rewind(&mut self) {
+        if let Some(live) = self.live.as_deref_mut() {
+            live.rewind();
+        }
+    }
+
     /// The stream has moved on: folds on what others have written.
     async fn catch_up(&mut self, open: Open<D>) -> Open<D> {
         let version = self.live.as_ref().map(|live| live.version);
@@ -245,9 +259,7 @@ impl<D: Decider> Worker<D> {
 
     /// The append has no outcome.
     async fn failed(&mut self, open: Open<D>, round: &Round<D>, error: CommitError) -> Open<D> {
-        if let Some(live) = self.live.as_deref_mut() {
-            live.rewind();
-        }
+        self.rewind();
         match error {
             CommitError::Overloaded => fail(open, &Error::Overloaded),
             CommitError::Closed => fail(open, &Error::Unavailable("shutting down".to_owned())),

@@ -1,5 +1,7 @@
 //! An account: small, and with everything that the executor serves.
 
+use std::time::{Duration, Instant};
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +33,8 @@ pub(super) enum Command {
     /// Brings about an event that can't be stored.
     Bloat,
     Panic,
+    /// Takes as long as this to be decided.
+    Ponder(Duration),
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,6 +86,14 @@ impl Decider for Account {
                 name: "x".repeat(crate::log::MAX_EVENT_BYTES),
             }],
             Command::Panic => panic!("told to"),
+            Command::Ponder(time) => {
+                let begun = Instant::now();
+                while begun.elapsed() < *time {}
+                vec![Event::Deposited {
+                    amount: 1,
+                    balance: state.balance + 1,
+                }]
+            }
         })
     }
 

@@ -1,5 +1,7 @@
 //! Batches: one append, one answer each, and each command once.
 
+use std::time::Duration;
+
 use super::*;
 use crate::{claims::ClaimChange, log::Position, testing::FaultyLog};
 
@@ -274,4 +276,23 @@ async fn a_panic_is_answered_and_wedges_nothing() {
     let look = executor.read("a", look).await;
     assert!(matches!(look, Err(Error::Broken(_))), "{look:?}");
     assert_eq!(balance_of(&executor).await, (2, 2));
+}
+
+#[tokio::test]
+async fn slow_decisions_are_recorded_in_parts() {
+    let rig = Rig::new().await;
+    let executor = rig.executor(Config::default());
+    let ponder = Command::Ponder(Duration::from_millis(15));
+    let mut requests: Vec<_> = (0..6)
+        .map(|n| request(&n.to_string(), ponder.clone()))
+        .collect();
+    requests.push(request("0", ponder));
+    let answers = all(&executor, "a", requests).await;
+    let repeated: Vec<bool> = answers
+        .into_iter()
+        .map(|answer| answer.unwrap().repeated)
+        .collect();
+    assert_eq!(repeated, [false, false, false, false, false, false, true]);
+    assert!(FaultyLog::count(&rig.log.appends) >= 3);
+    assert_eq!(balance_of(&executor).await, (6, 6));
 }
