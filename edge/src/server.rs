@@ -1,5 +1,7 @@
 //! The accept loop: HTTP/1.1 with bounds that `axum::serve` does not have.
 
+mod stall;
+
 use std::{io, sync::Arc, time::Duration};
 
 use axum::Router;
@@ -16,12 +18,15 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::stall::Impatient;
 use crate::metrics::CONNECTIONS;
 
 /// Most connections at once; more wait in the kernel's backlog. About 20 KiB each, so 200 MiB at the bound.
 pub const MAX_CONNECTIONS: usize = 10_000;
 /// Longest wait for a request's head, idle time between two requests of a connection included.
 pub const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest time that a peer may take nothing of an answer. Longer than any pause of a network that is still alive.
+pub const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest wait, at shutdown, for requests in flight.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 /// Pause after a failed accept that isn't the peer's fault (no file descriptors left), so that the loop can't spin.
@@ -34,6 +39,8 @@ pub struct ServerConfig {
     pub max_connections: usize,
     /// See [`HEADER_READ_TIMEOUT`].
     pub header_read_timeout: Duration,
+    /// See [`STALL_TIMEOUT`].
+    pub stall_timeout: Duration,
     /// See [`DRAIN_TIMEOUT`].
     pub drain_timeout: Duration,
 }
@@ -43,6 +50,7 @@ impl Default for ServerConfig {
         Self {
             max_connections: MAX_CONNECTIONS,
             header_read_timeout: HEADER_READ_TIMEOUT,
+            stall_timeout: STALL_TIMEOUT,
             drain_timeout: DRAIN_TIMEOUT,
         }
     }
@@ -68,6 +76,7 @@ pub async fn serve(
         .header_read_timeout(config.header_read_timeout);
     while let Some((stream, slot)) = accept(&listener, &slots, &shutdown).await {
         let service = TowerToHyperService::new(router.clone());
+        let stream = Impatient::new(stream, config.stall_timeout);
         let connection = http.serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
         let overdue = overdue.clone();
@@ -158,14 +167,18 @@ mod tests {
         let (shutdown, tracker) = (CancellationToken::new(), TaskTracker::new());
         let (entered, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let gate = (entered.clone(), go_on.clone());
-        let router = Router::new().route("/", get(|| async { "quick" })).route(
-            "/slow",
-            get(|| async move {
-                gate.0.notify_one();
-                gate.1.notified().await;
-                "slow"
-            }),
-        );
+        let large = get(|| async { vec![b'x'; 64 * 1024 * 1024] });
+        let router = Router::new()
+            .route("/", get(|| async { "quick" }))
+            .route("/large", large)
+            .route(
+                "/slow",
+                get(|| async move {
+                    gate.0.notify_one();
+                    gate.1.notified().await;
+                    "slow"
+                }),
+            );
         let running = Running {
             address: listener.local_addr().unwrap(),
             shutdown: shutdown.clone(),
@@ -277,5 +290,21 @@ mod tests {
         .await;
         assert!(rest(third).await.ends_with("quick"));
         running.shutdown.cancel();
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_stops_reading_loses_its_connection() {
+        let config = ServerConfig {
+            stall_timeout: Duration::from_millis(50),
+            ..ServerConfig::default()
+        };
+        let running = start(config).await;
+        let deaf = request(running.address, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        running.shutdown.cancel();
+        // Far less than the drain's bound: the stall itself must end it.
+        timeout(Duration::from_secs(5), running.tracker.wait())
+            .await
+            .unwrap();
+        drop(deaf);
     }
 }

@@ -31,7 +31,7 @@ use domain::ids::ShowId;
 use event_store::bus::{Bus, Cursor};
 use read_model::{Checkpoint, ProjectionId, ReadModel, SeatMap};
 use tokio::{
-    sync::watch,
+    sync::{Semaphore, watch},
     time::{Instant, timeout, timeout_at},
 };
 
@@ -50,6 +50,8 @@ use crate::{
 pub(crate) const MAX_MAPS: usize = 256;
 /// Loads of different shows that may go on at once; loads of one show take turns.
 const LOAD_LANES: usize = 16;
+/// Filtered lists made at once: each costs some 10 ms of a core and some MiB at 15,000 seats. More wait their turn.
+const MAX_FILTERING: usize = 8;
 /// Events taken from the bus at a time.
 const BATCH: usize = 1_024;
 
@@ -73,6 +75,7 @@ pub(crate) struct SeatMapCache {
     position: watch::Sender<Option<u64>>,
     following: AtomicBool,
     lanes: [tokio::sync::Mutex<()>; LOAD_LANES],
+    filtering: Semaphore,
     born: Instant,
     max_maps: usize,
 }
@@ -93,6 +96,7 @@ impl SeatMapCache {
             position: watch::Sender::new(None),
             following: AtomicBool::new(false),
             lanes: Default::default(),
+            filtering: Semaphore::new(MAX_FILTERING),
             born: Instant::now(),
             max_maps,
         }

@@ -62,5 +62,5 @@ pub(crate) async fn list_seats(
     if filter == SeatFilter::default() {
         return state.seat_maps.seats(&known, at_least, &headers).await;
     }
-    Served::filtered(&known, filter, &headers).await
+    state.seat_maps.filtered(&known, filter, &headers).await
 }

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::{BATCH, SeatMapCache, cursors};
 use crate::{
     error::Error,
-    metrics::{FEED_FAILURES, SEAT_MAPS_POSITION},
+    metrics::{FEED_FAILURES, SEAT_MAPS, SEAT_MAPS_POSITION},
 };
 
 /// Pause before the bus is subscribed to again after a failure that passes by itself.
@@ -122,6 +122,7 @@ impl SeatMapCache {
         for live in self.maps.swap(std::sync::Arc::default()).values() {
             live.end();
         }
+        metrics::gauge!(SEAT_MAPS).set(0.0);
         self.position.send_replace(None);
     }
 }

@@ -219,6 +219,37 @@ impl SeatMapCache {
             .await
     }
 
+    /// The seats of a map that pass a filter: made for this one request.
+    ///
+    /// # Errors
+    /// [`Error::Render`].
+    pub(crate) async fn filtered(
+        &self,
+        known: &Known,
+        filter: SeatFilter,
+        headers: &HeaderMap,
+    ) -> Result<Served, Error> {
+        let encoding = Encoding::negotiate(headers);
+        let _turn = self
+            .filtering
+            .acquire()
+            .await
+            .expect("nobody closes this semaphore");
+        let (map, position) = (known.live.map(), known.position);
+        let tag = tag(map.position(), encoding);
+        if has_version(headers, map.position()) {
+            return Ok(Served::Unchanged { tag, position });
+        }
+        let bytes =
+            blocking(move || compress(&seats_json(&map, &filter).into(), encoding)).await??;
+        Ok(Served::Bytes {
+            tag,
+            position,
+            encoding,
+            bytes,
+        })
+    }
+
     async fn serve(
         &self,
         rendition: &Rendition,
@@ -239,33 +270,6 @@ impl SeatMapCache {
         }
         let bytes = rendered.bytes(rendition.kind, encoding).await?;
         Ok(Served::Bytes {
-            tag,
-            position,
-            encoding,
-            bytes,
-        })
-    }
-}
-
-impl Served {
-    /// The seats of a map that pass a filter: made for this one request.
-    ///
-    /// # Errors
-    /// [`Error::Render`].
-    pub(crate) async fn filtered(
-        known: &Known,
-        filter: SeatFilter,
-        headers: &HeaderMap,
-    ) -> Result<Self, Error> {
-        let (map, position) = (known.live.map(), known.position);
-        let encoding = Encoding::negotiate(headers);
-        let tag = tag(map.position(), encoding);
-        if has_version(headers, map.position()) {
-            return Ok(Self::Unchanged { tag, position });
-        }
-        let bytes =
-            blocking(move || compress(&seats_json(&map, &filter).into(), encoding)).await??;
-        Ok(Self::Bytes {
             tag,
             position,
             encoding,
