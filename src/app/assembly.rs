@@ -188,6 +188,7 @@ impl Parts {
             max_connections: server.max_connections,
             header_read_timeout: Duration::from_millis(server.header_read_timeout_ms),
             drain_timeout: Duration::from_secs(server.shutdown_seconds),
+            ..ServerConfig::default()
         };
         let tasks = serving.tasks.clone();
         let accept = edge::server::serve(listener, router, bounds, tasks, serving.end.clone());
