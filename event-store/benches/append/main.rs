@@ -7,6 +7,7 @@
 
 mod committer;
 mod disk;
+mod executor;
 mod read;
 mod single;
 mod workload;
@@ -15,6 +16,9 @@ use std::time::Duration;
 
 /// How long each measurement lasts.
 const SPAN: Duration = Duration::from_secs(2);
+
+/// Aggregates that commands are spread over.
+const AGGREGATES: usize = 10_000;
 
 /// The goal: appends through the committer over appends one by one, with 64 callers.
 const GOAL: f64 = 8.0;
@@ -53,6 +57,14 @@ async fn main() {
         "MISSED"
     };
     println!("  median ratio {:.1}; goal {GOAL:.0}: {verdict}", ratios[1]);
+
+    println!("commands/s through the executor (one event, claim and timer each, durable)");
+    for (aggregates, name) in [(1, "one hot aggregate"), (AGGREGATES, "10,000 aggregates")] {
+        for callers in [64, 1_024] {
+            let rate = executor::commands_per_second(&folder, callers, aggregates, SPAN).await;
+            println!("  {name:<18} {callers:>5} callers {rate:>9.0}");
+        }
+    }
 
     println!("reading");
     let rates = read::events_per_second(&folder).await;
