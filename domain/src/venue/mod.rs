@@ -4,6 +4,8 @@ pub mod command;
 mod decimal;
 pub mod error;
 pub mod event;
+mod json;
+mod parts;
 pub mod plan;
 pub mod upcast;
 

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::show::{ReservationStatus, reservations::Reservation, seats::SeatState};
+use crate::show::{
+    ReservationStatus, plan::distance2, reservations::Reservation, seats::SeatState,
+    vacancy::Vacancy,
+};
 
 fn any_seats() -> impl Strategy<Value = Vec<String>> {
     let seat = (0..3_usize, 1..=5).prop_map(|(row, n)| format!("{}-{n}", ["A", "B", "C"][row]));
@@ -166,6 +169,88 @@ proptest! {
         cancel_after in 40..400_usize,
     ) {
         play(commands, no_stranded_seats, cancel_after);
+    }
+}
+
+/// Every run of `count` free seats of the first category, found without any cleverness: its row's distance, its row,
+/// the sum of its distances, its seats.
+fn all_runs(show: &Show, count: u32, none_stranded: bool) -> Vec<(u64, u32, u128, Vec<u32>)> {
+    let view = Vacancy::at(show, at(0));
+    let focus = plan().focus;
+    let distance = |seat: u32| distance2(show.plan.seat_at(seat).at, focus);
+    let mut runs = Vec::new();
+    for (row, index) in show.plan.rows.iter().zip(0..) {
+        let seats = (row.start..row.end).filter(|seat| show.plan.seat_at(*seat).category == 0);
+        let Some(nearest) = seats.map(distance).min() else {
+            continue;
+        };
+        for first in row.start..row.end {
+            let run: Vec<u32> = (first..first + count).collect();
+            let inside = first + count <= row.end;
+            let whole = inside && (!none_stranded || view.stranded(&run).is_empty());
+            if whole && run.iter().all(|seat| view.is_free(*seat)) {
+                let sum = run.iter().map(|seat| u128::from(distance(*seat))).sum();
+                runs.push((nearest, index, sum, run));
+            }
+        }
+    }
+    runs
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn the_search_finds_the_best_run_if_there_is_any(
+        blocked in prop::collection::btree_set(0..10_u32, 0..9),
+        count in 1..4_u32,
+        no_stranded_seats: bool,
+    ) {
+        let mut stage = Stage::set(Schedule { no_stranded_seats, ..schedule() });
+        let taken = stage.show.plan.guids(&blocked.into_iter().collect::<Vec<_>>());
+        let event = Event::SeatsBlocked {
+            organizer_id: organizer(),
+            seats: taken,
+            reason: "Camera".to_owned(),
+        };
+        stage.fold(&[event]);
+        let expected = all_runs(&stage.show, count, no_stranded_seats).into_iter().min();
+        let found = stage.show.decide(&hold(R1, ANNA, best("Front", count, true)), at(0));
+        match (expected, found) {
+            (Some((.., run)), Ok(events)) => {
+                prop_assert_eq!(seats_of(&events), stage.show.plan.guids(&run));
+            }
+            (None, Err(Error::SeatsUnavailable { .. })) => {}
+            (expected, found) => prop_assert!(false, "{expected:?}, but {found:?}"),
+        }
+    }
+
+    #[test]
+    fn the_search_finds_the_nearest_scattered_seats(
+        blocked in prop::collection::btree_set(0..10_u32, 0..9),
+        count in 1..4_usize,
+    ) {
+        let mut stage = Stage::open();
+        let taken = stage.show.plan.guids(&blocked.into_iter().collect::<Vec<_>>());
+        let event = Event::SeatsBlocked {
+            organizer_id: organizer(),
+            seats: taken,
+            reason: "Camera".to_owned(),
+        };
+        stage.fold(&[event]);
+        let view = Vacancy::at(&stage.show, at(0));
+        let distance = |seat: &u32| distance2(stage.show.plan.seat_at(*seat).at, plan().focus);
+        let mut free: Vec<u32> = (0..10).filter(|seat| view.is_free(*seat)).collect();
+        free.sort_by_key(distance);
+        let enough = free.len() >= count;
+        free.truncate(count);
+        free.sort_unstable();
+        let quantity = u32::try_from(count).unwrap();
+        let found = stage.show.decide(&hold(R1, ANNA, best("Front", quantity, false)), at(0));
+        match found {
+            Ok(events) => prop_assert_eq!(seats_of(&events), stage.show.plan.guids(&free)),
+            Err(refusal) => prop_assert!(!enough, "{refusal:?}"),
+        }
     }
 }
 

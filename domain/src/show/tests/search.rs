@@ -1,6 +1,7 @@
 //! Best available, seats left single, alternatives.
 
 use super::*;
+use crate::seating::Row;
 
 fn find(
     stage: &mut Stage,
@@ -182,5 +183,26 @@ fn alternatives_are_none_where_a_category_is_sold_out() {
     assert_eq!(
         stage.hold(R2, BEN, &["C-1"], 0),
         Err(unavailable(&["C-1"], &[]))
+    );
+}
+
+#[test]
+fn a_row_that_was_cut_is_one_row() {
+    let mut schedule = schedule();
+    let mut rest = schedule.zones[0].clone();
+    rest.rows = schedule.zones[0].rows.split_off(2);
+    let tail = rest.rows[0].seats.split_off(2);
+    schedule.zones[0].rows.push(rest.rows.remove(0));
+    rest.rows = vec![Row {
+        row: "C".to_owned(),
+        seats: tail,
+    }];
+    rest.part = 1;
+    rest.continued = true;
+    schedule.zones.push(rest);
+    let mut stage = Stage::set(schedule);
+    assert_eq!(
+        find(&mut stage, "Back", 4, true).unwrap(),
+        ["C-2", "C-3", "C-4", "C-5"]
     );
 }
