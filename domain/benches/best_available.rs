@@ -2,8 +2,8 @@
 //!
 //! The arena of 15,000 seats is sold to 95 % at random, anew for each of 20 seeds; on each, 50 searches for 8 seats are
 //! decided, in turn in each category. Hardly any finds a run, and every decision counts, those that find nothing
-//! included. Since a house sold at random is quickly searched (few rows have 8 free seats at all), the same is done with
-//! every other seat sold: there each row must be looked at, and none has two seats side by side.
+//! included. Since a house sold at random is quickly searched (few rows have 8 free seats at all), the same is done
+//! with every other seat sold: there each row must be looked at, and none has two seats side by side.
 //!
 //! Then one named seat after another is held and the hold folded in, until a house of 45,000 seats is full.
 //!

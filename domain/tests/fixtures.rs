@@ -1,8 +1,8 @@
-//! Every event ever stored can be read: `fixtures/` keeps each version of each event as it stands in the log, beside its
-//! expected current form.
+//! Every event ever stored can be read: `fixtures/` keeps each version of each event as it stands in the log, beside
+//! its expected current form.
 //!
-//! `seats_held.v1.json` is read as `SeatsHeld`, version 1; `seats_held.v1.standing.json` is another case of it. Neither is
-//! ever changed: a new version gets a new file, and its predecessors' expected forms change with it.
+//! `seats_held.v1.json` is read as `SeatsHeld`, version 1; `seats_held.v1.standing.json` is another case of it.
+//! Neither is ever changed: a new version gets a new file, and its predecessors' expected forms change with it.
 #![expect(
     clippy::unwrap_used,
     reason = "a test that can't read its fixtures has failed"

@@ -1,4 +1,5 @@
-//! Old forms of the events of a show, brought up to the current one. There are none yet: every event is at version 1.
+//! Old forms of the events of a show, brought up to the current one.
+//! There are none yet: every event is at version 1.
 
 use cqrs_es::persist::EventUpcaster;
 
