@@ -3,6 +3,8 @@
 //! A map is folded from its show's stream alone. Seats stand in plan order: the order in which they were listed.
 //! Statuses are one letter a seat: `a` available, `h` held, `s` sold, `b` blocked.
 
+#[cfg(test)]
+mod against_the_domain;
 mod plan;
 mod stored;
 #[cfg(test)]
