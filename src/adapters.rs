@@ -60,12 +60,20 @@ impl Stores {
     }
 }
 
+/// The file of the event log.
+///
+/// # Errors
+/// A URL that names no adapter.
+pub fn log_path(settings: &Settings, data: &Path) -> anyhow::Result<PathBuf> {
+    sqlite_path("log.url", &settings.log.url, data)
+}
+
 /// Opens the event log.
 ///
 /// # Errors
 /// A log that would not keep what it acknowledges, or one of a newer program.
 pub async fn open_log(settings: &Settings, data: &Path) -> anyhow::Result<Arc<dyn EventLog>> {
-    let path = sqlite_path("log.url", &settings.log.url, data)?;
+    let path = log_path(settings, data)?;
     let synchronous = &settings.log.synchronous;
     let options = sqlite::Options {
         synchronous: synchronous

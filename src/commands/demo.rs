@@ -46,10 +46,10 @@ pub(super) fn run(
     server.block_on(app.shutdown())?;
     let verdict = verdict?;
     match output {
-        Output::Text => print(&verdict.text()),
+        Output::Text => print(&verdict.to_string()),
         Output::Json => {
-            print(&json!({"on_sale": report.to_json(), "audit": verdict.to_json()}).to_string());
+            print(&json!({"on_sale": report.to_json(), "audit": verdict}).to_string());
         }
     }
-    Ok(verdict.status())
+    Ok(verify::status(&verdict))
 }

@@ -1,41 +1,71 @@
 //! `frontrow audit verify`: checks the log and the read model, beside a running server too.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Mutex};
 
-use anyhow::bail;
-use serde_json::Value;
+use anyhow::{Context, ensure};
+use audit::verify::{Deps, Options, Phase, Progress, Report};
+use event_store::{Clock, SystemClock};
+use indicatif::ProgressBar;
+use read_model::Access;
 
 use super::{print, runtime};
-use crate::{cli::Output, config::Settings};
+use crate::{adapters, cli::Output, config::Settings, demo};
+
+/// Exit status where something was found.
+const FINDINGS: u8 = 1;
 
 pub(super) fn run(settings: &Settings, output: Output) -> anyhow::Result<ExitCode> {
-    let verdict = runtime()?.block_on(verify(settings))?;
+    let report = runtime()?.block_on(verify(settings))?;
     match output {
-        Output::Text => print(&verdict.text()),
-        Output::Json => print(&verdict.to_json().to_string()),
+        Output::Text => print(&report.to_string()),
+        Output::Json => print(&serde_json::to_string(&report)?),
     }
-    Ok(verdict.status())
+    Ok(status(&report))
 }
 
-/// What the checks found.
-#[derive(Debug)]
-pub(super) struct Verdict;
-
-impl Verdict {
-    pub(super) fn text(&self) -> String {
-        String::new()
-    }
-
-    pub(super) fn to_json(&self) -> Value {
-        Value::Null
-    }
-
-    pub(super) fn status(&self) -> ExitCode {
+pub(super) fn status(report: &Report) -> ExitCode {
+    if report.is_clean() {
         ExitCode::SUCCESS
+    } else {
+        ExitCode::from(FINDINGS)
     }
 }
 
-#[expect(clippy::unused_async, reason = "the checks are not joined yet")]
-pub(super) async fn verify(_settings: &Settings) -> anyhow::Result<Verdict> {
-    bail!("the checks are not joined yet")
+/// Checks a data folder. Takes no lock and makes nothing: a folder without a log can't be checked.
+///
+/// # Errors
+/// What kept the check from being carried out.
+pub(super) async fn verify(settings: &Settings) -> anyhow::Result<Report> {
+    let data = &settings.server.data;
+    let path = adapters::log_path(settings, data)?;
+    ensure!(path.is_file(), "there is no log at {}", path.display());
+    let log = adapters::open_log(settings, data).await?;
+    let read_model = adapters::open_read_model(settings, data, Access::ReadOnly).await?;
+    let deps = Deps {
+        log: log.clone(),
+        read_model: Some(read_model),
+    };
+    let options = Options {
+        now: SystemClock.now(),
+    };
+    let bar = Mutex::new(None);
+    let report = audit::verify(&deps, &options, |progress| show(&bar, progress)).await;
+    if let Ok(Some(bar)) = bar.into_inner() {
+        bar.finish_and_clear();
+    }
+    log.close().await;
+    report.context("the check could not be carried out")
+}
+
+fn show(bar: &Mutex<Option<ProgressBar>>, progress: Progress) {
+    let Ok(mut bar) = bar.lock() else {
+        return;
+    };
+    let bar = bar.get_or_insert_with(|| demo::progress(progress.total, "events checked"));
+    bar.set_message(match progress.phase {
+        Phase::Log => "log",
+        Phase::Tables => "claims, timers, commands",
+        Phase::ReadModel => "read model",
+    });
+    bar.set_position(progress.done);
 }
