@@ -22,6 +22,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 use crate::{
+    claims::ClaimChange,
     log::{Append, Error, EventLog, Outcome},
     metrics,
 };
@@ -192,7 +193,7 @@ impl Task {
         for command in &append.commands {
             note(Key::Command(command.command_id));
         }
-        let pairs: HashSet<_> = append.claims.iter().map(|c| c.pair()).collect();
+        let pairs: HashSet<_> = append.claims.iter().map(ClaimChange::pair).collect();
         for (namespace, key) in pairs {
             note(Key::Claim(namespace, key));
         }

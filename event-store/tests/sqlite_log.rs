@@ -70,8 +70,8 @@ async fn callers_share_batches() {
         }
     });
     let outcomes = join_all(appends).await;
-    let committed = |o: &&Outcome| matches!(o, Outcome::Committed { .. });
-    assert_eq!(outcomes.iter().filter(committed).count(), 400);
+    let stored = |o: &&Outcome| matches!(o, Outcome::Committed { .. });
+    assert_eq!(outcomes.iter().filter(stored).count(), 400);
     assert_eq!(log.head().await.unwrap().position, Position(400));
     let events = log.read_all(Position(0), 1000).await.unwrap();
     let positions: Vec<_> = events.iter().map(|e| e.position.0).collect();

@@ -31,8 +31,8 @@ pub(crate) async fn appends_per_second(folder: &Folder, callers: usize, span: Du
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(false)
-        .pragma("cache_size", "-65536")
-        .pragma("wal_autocheckpoint", "8192")
+        .pragma("cache_size", "-16384")
+        .pragma("wal_autocheckpoint", "32768")
         .disable_statement_logging()
         .connect()
         .await

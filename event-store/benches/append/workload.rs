@@ -71,7 +71,7 @@ impl Caller {
             }],
             claims: vec![ClaimChange::Set {
                 namespace: "reservation".to_owned(),
-                key: command_id.to_string(),
+                key: Uuid::now_v7().to_string(),
                 stream: self.stream.clone(),
             }],
             recorded_at: time(expected_version),

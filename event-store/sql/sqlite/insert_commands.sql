@@ -1,6 +1,10 @@
 INSERT INTO commands (command_id, fingerprint, first_position, last_position)
+WITH batch (command_id, fingerprint, first_back, last_back) AS (VALUES
+    (?, ?, ?, ?)
+)
 SELECT
-    c.value ->> 0, unhex(c.value ->> 1),
-    (SELECT next_position FROM log_head) - $2 + (c.value ->> 2),
-    (SELECT next_position FROM log_head) - $2 + (c.value ->> 3)
-FROM json_each($4) AS c;
+    command_id, fingerprint,
+    (SELECT next_position FROM log_head) - first_back,
+    (SELECT next_position FROM log_head) - last_back
+FROM batch
+WHERE command_id IS NOT NULL;

@@ -1,5 +1,5 @@
--- Timers of streams that the batch only guards.
+-- Timers of streams that a batch only guards: JSON rows of a stream and its timer.
 UPDATE stream_head
 SET wake_at = t.value ->> 2
-FROM json_each($7) AS t
+FROM json_each(?) AS t
 WHERE stream_head.aggregate_type = t.value ->> 0 AND stream_head.aggregate_id = t.value ->> 1;

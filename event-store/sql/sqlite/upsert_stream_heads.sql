@@ -1,11 +1,21 @@
--- A stream that is only guarded has no last event ($.4) and keeps its row. 'keep' stands for the timer that it has: only a
--- stream that exists is given it.
+-- Heads of the streams that get events. One that does not stand exactly where it is expected makes its version NULL, which the
+-- column refuses. 'keep' stands for the timer that a stream has: only a stream that exists is given it.
 INSERT INTO stream_head (aggregate_type, aggregate_id, version, position, recorded_at, wake_at)
+WITH batch (aggregate_type, aggregate_id, expected, version, back, recorded_at, wake_at) AS (VALUES
+    (?, ?, ?, ?, ?, ?, ?)
+)
 SELECT
-    s.value ->> 0, s.value ->> 1, s.value ->> 3,
-    (SELECT next_position FROM log_head) - $2 + (s.value ->> 4), s.value ->> 5, s.value ->> 6
-FROM json_each($1) AS s
-WHERE s.value ->> 4 IS NOT NULL
+    b.aggregate_type, b.aggregate_id,
+    CASE
+        WHEN b.expected = ifnull((
+            SELECT h.version
+            FROM stream_head AS h
+            WHERE h.aggregate_type = b.aggregate_type AND h.aggregate_id = b.aggregate_id
+        ), 0) THEN b.version
+    END,
+    (SELECT next_position FROM log_head) - b.back, b.recorded_at, b.wake_at
+FROM batch AS b
+WHERE b.aggregate_type IS NOT NULL
 ON CONFLICT (aggregate_type, aggregate_id) DO UPDATE SET
     version = excluded.version,
     position = excluded.position,

@@ -13,6 +13,7 @@ pub mod bytes;
 pub mod claims;
 pub mod commands;
 pub mod conflicts;
+pub mod listing;
 pub mod order;
 pub mod reading;
 pub mod sample;
@@ -34,6 +35,9 @@ pub type Log = Arc<dyn EventLog>;
 
 /// How long a check waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Rows listed at a time: fewer than there are, and not a divisor of it.
+const PAGE: usize = 3;
 
 /// One promise of the port.
 #[derive(Clone, Copy)]
@@ -105,6 +109,9 @@ pub fn all() -> Vec<Check> {
         reading::reads_keep_to_their_limits,
         reading::streams_are_told_apart,
         reading::stream_heads_answer_in_order,
+        listing::stream_heads_are_listed_once_in_order,
+        listing::claims_are_listed_once_in_order,
+        listing::commands_are_listed_once_in_order,
         snapshots::snapshots_are_kept_by_schema,
         snapshots::a_shorter_fold_never_replaces_a_longer,
     ]
@@ -122,9 +129,11 @@ macro_rules! ensure {
 /// Fails with words unless two values are equal.
 macro_rules! ensure_eq {
     ($left:expr, $right:expr, $($words:tt)+) => {{
-        let (left, right) = (&$left, &$right);
-        if left != right {
-            return Err(format!("{}: {left:?} instead of {right:?}", format_args!($($words)+)));
+        match (&$left, &$right) {
+            (left, right) if left != right => {
+                return Err(format!("{}: {left:?} instead of {right:?}", format_args!($($words)+)));
+            }
+            _ => {}
         }
     }};
 }

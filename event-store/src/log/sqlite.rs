@@ -6,6 +6,7 @@
 mod batch;
 mod connect;
 mod read;
+mod statements;
 mod writer;
 
 use std::{path::Path, sync::Arc, time::Duration};

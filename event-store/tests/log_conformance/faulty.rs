@@ -1,15 +1,12 @@
 //! A log that breaks one promise and keeps the others.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use event_store::{
     EventLog, Position, RecordedEvent, StreamId,
-    claims::ClaimChange,
+    claims::{Claim, ClaimChange},
     commands::{Fingerprint, KnownCommand},
     log::{Append, Error, Head, Outcome, StreamHead},
     snapshot::Snapshot,
@@ -60,6 +57,7 @@ faults! {
     ConflictFirst => "known_outranks_taken_outranks_conflict",
     PrunesAll => "pruned_commands_are_told_from_new_ones",
     NeverPrunes => "pruned_commands_are_told_from_new_ones",
+    UnderstatesPruning => "pruned_commands_are_told_from_new_ones",
     PrunesSteps => "commands_without_fingerprint_are_kept",
     EarlyWakeUp => "timers_come_due_on_time",
     ForgetsTimer => "timers_are_kept_set_and_cleared",
@@ -76,6 +74,10 @@ faults! {
     OneTooMany => "reads_keep_to_their_limits",
     FoldsCase => "streams_are_told_apart",
     DropsUnknownHeads => "stream_heads_answer_in_order",
+    RepeatsPages => "stream_heads_are_listed_once_in_order",
+    ListsBackwards => "stream_heads_are_listed_once_in_order",
+    ListsTooFewClaims => "claims_are_listed_once_in_order",
+    ListsTooFewCommands => "commands_are_listed_once_in_order",
     IgnoresSchema => "snapshots_are_kept_by_schema",
     ForgetsSnapshots => "a_shorter_fold_never_replaces_a_longer",
 }
@@ -86,7 +88,6 @@ pub(crate) struct FaultyLog {
     inner: Arc<dyn EventLog>,
     fault: Fault,
     head: watch::Sender<Position>,
-    appends: AtomicU64,
     snapshot: Mutex<Option<Snapshot>>,
 }
 
@@ -96,7 +97,6 @@ impl FaultyLog {
             inner,
             fault,
             head: watch::Sender::new(Position(0)),
-            appends: AtomicU64::new(0),
             snapshot: Mutex::new(None),
         }
     }
@@ -136,13 +136,15 @@ impl FaultyLog {
             Fault::IgnoresGuards => append.streams.retain(|part| !part.events.is_empty()),
             Fault::StoresTheRest => {
                 let mut kept = Vec::new();
-                for part in append.streams.drain(..) {
+                for part in &append.streams {
                     if self.version(&part.stream).await == part.expected_version {
-                        kept.push(part);
+                        kept.push(part.clone());
                     }
                 }
+                if kept.len() < append.streams.len() {
+                    append.commands.clear();
+                }
                 append.streams = kept;
-                append.commands.clear();
             }
             Fault::LostClaim => append.claims.clear(),
             Fault::LostRelease => {
@@ -281,10 +283,17 @@ impl EventLog for FaultyLog {
             self.head.send_modify(|at| at.0 += batch.len() as u64);
             tokio::task::yield_now().await;
         }
+        let torn = match (self.fault, batch.first()) {
+            (Fault::StoresTheRest, Some(first)) => self.misplaced(first).await,
+            _ => None,
+        };
         for append in &mut batch {
             self.tamper(append).await;
         }
-        self.appends.fetch_add(1, Ordering::SeqCst);
+        if let Some(conflict) = torn {
+            self.inner.append(batch).await?;
+            return Ok(vec![conflict]);
+        }
         self.inner.append(batch).await
     }
 
@@ -387,6 +396,53 @@ impl EventLog for FaultyLog {
             }
             _ => self.inner.prune_commands(before).await,
         }
+    }
+
+    async fn pruned_until(&self) -> Result<Position, Error> {
+        let until = self.inner.pruned_until().await?;
+        match self.fault {
+            Fault::UnderstatesPruning => Ok(Position(until.0 / 2)),
+            _ => Ok(until),
+        }
+    }
+
+    async fn list_stream_heads(
+        &self,
+        after: Option<&StreamId>,
+        limit: usize,
+    ) -> Result<Vec<(StreamId, StreamHead)>, Error> {
+        let mut page = self.inner.list_stream_heads(after, limit).await?;
+        if self.fault == Fault::RepeatsPages && after.is_some() {
+            page = self.inner.list_stream_heads(None, limit).await?;
+        }
+        if self.fault == Fault::ListsBackwards {
+            page.reverse();
+        }
+        Ok(page)
+    }
+
+    async fn list_claims(
+        &self,
+        after: Option<(&str, &str)>,
+        limit: usize,
+    ) -> Result<Vec<Claim>, Error> {
+        let mut page = self.inner.list_claims(after, limit).await?;
+        if self.fault == Fault::ListsTooFewClaims {
+            page.pop();
+        }
+        Ok(page)
+    }
+
+    async fn list_commands(
+        &self,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<KnownCommand>, Error> {
+        let mut page = self.inner.list_commands(after, limit).await?;
+        if self.fault == Fault::ListsTooFewCommands {
+            page.pop();
+        }
+        Ok(page)
     }
 
     async fn close(&self) {

@@ -88,6 +88,8 @@ pub async fn pruned_commands_are_told_from_new_ones(log: &dyn EventLog) -> Resul
         .await
         .map_err(|e| e.to_string())?;
     ensure_eq!(forgotten, 2, "forgotten commands");
+    let until = log.pruned_until().await.map_err(|e| e.to_string())?;
+    ensure_eq!(until, Position(2), "end of what was pruned");
     let ids = [0, 1, 2, 3].map(command);
     let left = log.known_commands(&ids).await.map_err(|e| e.to_string())?;
     ensure_eq!(

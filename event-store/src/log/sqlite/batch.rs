@@ -1,16 +1,19 @@
-//! A batch as the statements take it: one JSON array of rows per table. And which of its appends can't be stored.
+//! A batch as rows of each table; and which of its appends can't be stored.
 
 use std::collections::{HashMap, HashSet};
 
-use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
     claims::ClaimChange,
     commands::KnownCommand,
     log::{
-        Append, Error, Outcome, Position, StreamId,
-        sqlite::{read::Holders, time_text, to_json},
+        Append, Error, Outcome, Position, StreamAppend, StreamId,
+        sqlite::{
+            read::Holders,
+            statements::{Cell, Tables},
+            time_text, to_json,
+        },
     },
     timers::WakeAt,
 };
@@ -18,118 +21,105 @@ use crate::{
 /// The stored timer of a stream that keeps the one it has; see `upsert_stream_heads.sql`.
 const KEEP: &str = "keep";
 
-/// One row for `insert_events.sql`.
-#[derive(Serialize)]
-struct EventRow<'a>(
-    &'a str,
-    &'a str,
-    u64,
-    &'a str,
-    &'a str,
-    &'a str,
-    &'a str,
-    usize,
-    Uuid,
-    Uuid,
-    &'a str,
-    &'a str,
-);
-
-/// One row for `advance_head.sql` and `upsert_stream_heads.sql`.
-#[derive(Serialize)]
-struct StreamRow<'a>(
-    &'a str,
-    &'a str,
-    u64,
-    u64,
-    Option<usize>,
-    &'a str,
-    Option<String>,
-);
-
 /// A batch's rows, ready to be bound.
-#[derive(Debug, Clone)]
-pub(super) struct Rows {
-    /// `$1`
-    pub(super) streams: String,
-    /// `$2`
-    pub(super) events_len: usize,
-    /// `$3`
-    pub(super) events: String,
-    /// `$4`
-    pub(super) commands: String,
-    /// `$5`
-    pub(super) releases: String,
-    /// `$6`
-    pub(super) sets: String,
-    /// `$7`
-    pub(super) timers: String,
+#[derive(Debug)]
+pub(super) struct Rows<'a> {
+    /// Number of its events.
+    pub(super) events: u64,
+    /// Streams that get no events, and their versions; JSON.
+    pub(super) guards: String,
+    pub(super) tables: Tables<'a>,
 }
 
-impl Rows {
+impl<'a> Rows<'a> {
     /// Rows of `appends`. With `holders` the claims are their net effect on what is held now; without, each pair changes once at
     /// most ([`repeats_a_claim`]).
-    pub(super) fn of(appends: &[&Append], holders: Option<&Holders>) -> Self {
-        let recorded: Vec<String> = appends.iter().map(|a| time_text(a.recorded_at)).collect();
-        let (mut events, mut streams) = (Vec::new(), Vec::new());
-        let (mut timers, mut commands) = (Vec::new(), Vec::new());
-        for (append, time) in appends.iter().zip(&recorded) {
-            let first = events.len();
-            commands.extend(append.commands.iter().map(|c| {
-                let begin = first + c.first_event;
-                let end = begin + c.events - 1;
-                (c.command_id, hex(&c.fingerprint.0), begin, end)
-            }));
+    pub(super) fn of(appends: &[&'a Append], holders: Option<&'a Holders>) -> Self {
+        let parts = appends.iter().flat_map(|a| &a.streams);
+        let events = parts.map(|s| s.events.len() as u64).sum();
+        let mut tables = Tables::default();
+        let (mut guards, mut timers) = (Vec::new(), Vec::new());
+        // How far before the log's new end the next event stands.
+        let mut back: u64 = events;
+        for append in appends {
+            let recorded_at = time_text(append.recorded_at);
+            for command in &append.commands {
+                let first = back - command.first_event as u64;
+                tables.commands.push([
+                    command.command_id.to_string().into(),
+                    Cell::Bytes(&command.fingerprint.0),
+                    first.into(),
+                    (first + 1 - command.events as u64).into(),
+                ]);
+            }
             for part in &append.streams {
                 let (kind, id) = (&*part.stream.aggregate_type, &*part.stream.aggregate_id);
-                let mut version = part.expected_version;
-                for event in &part.events {
-                    version += 1;
-                    events.push(EventRow(
-                        kind,
-                        id,
-                        version,
-                        &event.event_type,
-                        &event.event_version,
-                        &event.payload,
-                        &event.metadata,
-                        events.len(),
-                        event.event_id,
-                        event.command_id,
-                        &part.routing_key,
-                        time,
-                    ));
+                if part.events.is_empty() {
+                    guards.push((kind, id, part.expected_version));
+                    if part.wake_at != WakeAt::Keep {
+                        timers.push((kind, id, stored_timer(part)));
+                    }
+                    continue;
                 }
-                let last = (!part.events.is_empty()).then(|| events.len() - 1);
-                let wake_at = match part.wake_at {
-                    WakeAt::At(time) => Some(time_text(time)),
-                    WakeAt::Keep if part.expected_version > 0 => Some(KEEP.to_owned()),
-                    WakeAt::Keep | WakeAt::Never => None,
-                };
-                if last.is_none() && part.wake_at != WakeAt::Keep {
-                    timers.push((kind, id, wake_at.clone()));
-                }
-                streams.push(StreamRow(
-                    kind,
-                    id,
-                    part.expected_version,
-                    version,
-                    last,
-                    time,
-                    wake_at,
-                ));
+                push_events(&mut tables, part, &recorded_at, &mut back);
+                tables.heads.push([
+                    kind.into(),
+                    id.into(),
+                    part.expected_version.into(),
+                    (part.expected_version + part.events.len() as u64).into(),
+                    (back + 1).into(),
+                    recorded_at.clone().into(),
+                    stored_timer(part).into(),
+                ]);
             }
         }
         let (releases, sets) = claim_rows(appends, holders);
-        Self {
-            streams: to_json(&streams),
-            events_len: events.len(),
-            events: to_json(&events),
-            commands: to_json(&commands),
-            releases: to_json(&releases),
-            sets: to_json(&sets),
-            timers: to_json(&timers),
+        for (namespace, key, kind, id) in sets {
+            tables
+                .sets
+                .push([namespace.into(), key.into(), kind.into(), id.into()]);
         }
+        tables.releases = to_json(&releases);
+        tables.timers = to_json(&timers);
+        Self {
+            events,
+            guards: to_json(&guards),
+            tables,
+        }
+    }
+}
+
+fn push_events<'a>(
+    tables: &mut Tables<'a>,
+    part: &'a StreamAppend,
+    recorded_at: &str,
+    back: &mut u64,
+) {
+    for (event, sequence) in part.events.iter().zip(part.expected_version + 1..) {
+        tables.events.push([
+            (&*part.stream.aggregate_type).into(),
+            (&*part.stream.aggregate_id).into(),
+            sequence.into(),
+            (&*event.event_type).into(),
+            (&*event.event_version).into(),
+            (&*event.payload).into(),
+            (&*event.metadata).into(),
+            (*back).into(),
+            event.event_id.to_string().into(),
+            event.command_id.to_string().into(),
+            (&*part.routing_key).into(),
+            recorded_at.to_owned().into(),
+        ]);
+        *back -= 1;
+    }
+}
+
+/// A stream's timer as it is stored, or [`KEEP`].
+fn stored_timer(part: &StreamAppend) -> Option<String> {
+    match part.wake_at {
+        WakeAt::At(time) => Some(time_text(time)),
+        WakeAt::Keep if part.expected_version > 0 => Some(KEEP.to_owned()),
+        WakeAt::Keep | WakeAt::Never => None,
     }
 }
 
@@ -301,12 +291,4 @@ pub(super) fn committed<'a>(
         }
     };
     appends.into_iter().map(range).collect()
-}
-
-/// The form that `unhex` takes.
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits =
-        |b: &u8| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]].map(char::from);
-    bytes.iter().flat_map(digits).collect()
 }

@@ -21,12 +21,13 @@ fn migrations() -> Migrator {
 /// `PRAGMA synchronous` answers with a number; this one is FULL, above it is only EXTRA.
 const SYNCHRONOUS_FULL: i64 = 2;
 
-/// Pages of write-ahead log after which a commit copies them into the database (4 KiB each). Larger than SQLite's 1,000, because a
+/// Pages of write-ahead log after which a commit copies them into the database: 128 MiB. Far more than SQLite's 1,000, because a
 /// page that changes often is then copied less often.
-const CHECKPOINT_PAGES: &str = "8192";
+const CHECKPOINT_PAGES: &str = "32768";
 
-/// The writer's page cache, in KiB (SQLite's negative form): holds the inner nodes of the indices of some ten million events.
-const WRITER_CACHE: &str = "-65536";
+/// The writer's page cache, in KiB (SQLite's negative form). Holds the inner nodes of the indices of some millions of events; a
+/// larger one costs more than it saves, since SQLite walks through it when a commit has rebalanced an index.
+const WRITER_CACHE: &str = "-16384";
 
 /// Rows that a connection's thread may be ahead of its reader: fewer wake-ups per page of events.
 const ROWS_AHEAD: usize = 1024;

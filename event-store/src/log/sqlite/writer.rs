@@ -1,5 +1,7 @@
 //! Writing: the one task that owns the connection which writes. Its jobs run to their end whoever stops waiting for them.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use sqlx::{Connection, Either, Executor, SqliteConnection};
@@ -14,40 +16,12 @@ use crate::{
             batch::{self, Found, Rows},
             connect::{self, Connect},
             read::{self, number, to_i64},
+            statements::{self, Call, SIZES, Statements},
             time_text, unavailable,
         },
     },
     snapshot::Snapshot,
 };
-
-/// The whole of a batch in one round trip to the connection's thread.
-const APPEND: &str = concat!(
-    include_str!("../../../sql/sqlite/begin_append.sql"),
-    include_str!("../../../sql/sqlite/advance_head.sql"),
-    include_str!("../../../sql/sqlite/insert_events.sql"),
-    include_str!("../../../sql/sqlite/upsert_stream_heads.sql"),
-    include_str!("../../../sql/sqlite/set_timers.sql"),
-    include_str!("../../../sql/sqlite/insert_commands.sql"),
-    include_str!("../../../sql/sqlite/release_claims.sql"),
-    include_str!("../../../sql/sqlite/set_claims.sql"),
-    include_str!("../../../sql/sqlite/commit_append.sql"),
-);
-
-/// The same within a transaction that is already open.
-const APPEND_REST: &str = concat!(
-    include_str!("../../../sql/sqlite/advance_head.sql"),
-    include_str!("../../../sql/sqlite/insert_events.sql"),
-    include_str!("../../../sql/sqlite/upsert_stream_heads.sql"),
-    include_str!("../../../sql/sqlite/set_timers.sql"),
-    include_str!("../../../sql/sqlite/insert_commands.sql"),
-    include_str!("../../../sql/sqlite/release_claims.sql"),
-    include_str!("../../../sql/sqlite/set_claims.sql"),
-    include_str!("../../../sql/sqlite/commit_append.sql"),
-);
-
-/// Statements before the `COMMIT` of each.
-const BEFORE_COMMIT: usize = 8;
-const REST_BEFORE_COMMIT: usize = 7;
 
 /// What the writer is asked to do, and where it answers.
 #[derive(Debug)]
@@ -89,6 +63,7 @@ pub(super) async fn run(
     let mut writer = Writer {
         connect,
         connection: Some(connection),
+        statements: Arc::new(Statements::new()),
         head,
     };
     while let Some(job) = jobs.recv().await {
@@ -118,6 +93,7 @@ struct Writer {
     connect: Connect,
     /// None after a failure that leaves the connection's state in doubt; the next job opens another.
     connection: Option<SqliteConnection>,
+    statements: Arc<Statements>,
     head: watch::Sender<Position>,
 }
 
@@ -160,8 +136,9 @@ impl Writer {
         }
         let appends: Vec<&Append> = batch.iter().collect();
         let rows = Rows::of(&appends, None);
+        let statements = Arc::clone(&self.statements);
         let connection = self.connection().await.map_err(Failure::Nothing)?;
-        match execute(connection, APPEND, BEFORE_COMMIT, rows).await {
+        match store(connection, &statements, false, &rows).await {
             Ok(first) => Ok(batch::committed(batch, first)),
             Err(failure) => Err(self.roll_back(failure).await),
         }
@@ -177,6 +154,7 @@ impl Writer {
     }
 
     async fn find_and_store(&mut self, batch: &[Append]) -> Result<Vec<Outcome>, Failure> {
+        let statements = Arc::clone(&self.statements);
         let connection = self.connection().await.map_err(Failure::Nothing)?;
         run_sql(
             connection,
@@ -198,7 +176,7 @@ impl Writer {
             .await?;
         } else {
             let rows = Rows::of(&rest, Some(&found.holders));
-            let first = execute(connection, APPEND_REST, REST_BEFORE_COMMIT, rows).await?;
+            let first = store(connection, &statements, true, &rows).await?;
             let mut stored = batch::committed(rest, first).into_iter();
             for outcome in outcomes.iter_mut().filter(|o| o.is_none()) {
                 *outcome = stored.next();
@@ -272,33 +250,66 @@ impl Writer {
     }
 }
 
-/// Runs the statements of an append; answers the first of the positions that they took.
+/// Stores a batch's rows and commits; answers the first of the positions that they took. `begun`: in a transaction that is open.
+async fn store(
+    connection: &mut SqliteConnection,
+    statements: &Statements,
+    begun: bool,
+    rows: &Rows<'_>,
+) -> Result<Position, Failure> {
+    let count = to_i64(rows.events);
+    let advance = |sql| sqlx::query(sql).bind(&*rows.guards).bind(count).bind(count);
+    let (length, largest) = (rows.tables.len(), SIZES[SIZES.len() - 1]);
+    let first = if length <= largest {
+        let size = Statements::size_for(length);
+        let (sql, before_commit) = if begun {
+            (&statements.rest, statements::REST_BEFORE_COMMIT)
+        } else {
+            (&statements.whole, statements::WHOLE_BEFORE_COMMIT)
+        };
+        let call = rows.tables.bind(advance(&sql[size]), 0, SIZES[size]);
+        execute(connection, call, Some(before_commit)).await?
+    } else {
+        let sql = if begun {
+            statements::REOPEN
+        } else {
+            statements::OPEN
+        };
+        let first = execute(connection, advance(sql), None).await?;
+        for from in (0..length).step_by(largest) {
+            let size = Statements::size_for(length - from);
+            let call = sqlx::query(&statements.tables[size]);
+            let call = rows.tables.bind(call, from, SIZES[size]);
+            execute(connection, call, None).await?;
+        }
+        execute(connection, sqlx::query(statements::COMMIT), Some(0)).await?;
+        first
+    };
+    first.ok_or_else(|| Failure::Commit("the log has no head".to_owned()))
+}
+
+/// Runs a call; answers the position in the row that it returned. `before_commit`: how many statements precede its `COMMIT`, where
+/// it has one.
 async fn execute(
     connection: &mut SqliteConnection,
-    sql: &'static str,
-    before_commit: usize,
-    rows: Rows,
-) -> Result<Position, Failure> {
-    let query = sqlx::query(sql)
-        .bind(rows.streams)
-        .bind(i64::try_from(rows.events_len).unwrap_or(i64::MAX))
-        .bind(rows.events)
-        .bind(rows.commands)
-        .bind(rows.releases)
-        .bind(rows.sets)
-        .bind(rows.timers);
-    let mut results = (&mut *connection).fetch_many(query);
+    call: Call<'_>,
+    before_commit: Option<usize>,
+) -> Result<Option<Position>, Failure> {
+    let mut results = (&mut *connection).fetch_many(call);
     let (mut done, mut first) = (0, None);
     while let Some(result) = results.next().await {
         match result {
             Ok(Either::Left(_)) => done += 1,
             Ok(Either::Right(row)) => first = Some(number(&row, 0).map_err(Failure::Nothing)?),
-            Err(error) => return Err(failure(&error, done >= before_commit)),
+            Err(error) => {
+                return Err(failure(
+                    &error,
+                    before_commit.is_some_and(|count| done >= count),
+                ));
+            }
         }
     }
-    first
-        .map(Position)
-        .ok_or_else(|| Failure::Commit("the log has no head".to_owned()))
+    Ok(first.map(Position))
 }
 
 async fn run_sql(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), Failure> {
