@@ -146,25 +146,12 @@ impl FaultyLog {
                 }
                 append.streams = kept;
             }
-            Fault::LostClaim => append.claims.clear(),
-            Fault::LostRelease => {
-                let sets = |c: &ClaimChange| matches!(c, ClaimChange::Set { .. });
-                append.claims.retain(sets);
+            Fault::LostClaim
+            | Fault::LostRelease
+            | Fault::AnyoneReleases
+            | Fault::ReversedClaims => {
+                self.tamper_claims(&mut append.claims).await;
             }
-            Fault::AnyoneReleases => {
-                for change in &mut append.claims {
-                    if let ClaimChange::Release {
-                        namespace,
-                        key,
-                        stream,
-                    } = change
-                        && let Some(holder) = self.inner.claim(namespace, key).await.unwrap()
-                    {
-                        *stream = holder;
-                    }
-                }
-            }
-            Fault::ReversedClaims => append.claims.reverse(),
             Fault::LostCommand => append.commands.clear(),
             Fault::PrunesSteps => {
                 for command in &mut append.commands {
@@ -200,6 +187,48 @@ impl FaultyLog {
             }
             _ => {}
         }
+    }
+
+    async fn tamper_claims(&self, claims: &mut Vec<ClaimChange>) {
+        match self.fault {
+            Fault::LostClaim => claims.clear(),
+            Fault::LostRelease => {
+                let sets = |c: &ClaimChange| matches!(c, ClaimChange::Set { .. });
+                claims.retain(sets);
+            }
+            Fault::AnyoneReleases => {
+                for change in claims {
+                    if let ClaimChange::Release {
+                        namespace,
+                        key,
+                        stream,
+                    } = change
+                        && let Some(holder) = self.inner.claim(namespace, key).await.unwrap()
+                    {
+                        *stream = holder;
+                    }
+                }
+            }
+            Fault::ReversedClaims => claims.reverse(),
+            _ => {}
+        }
+    }
+
+    /// Stores the streams of an append one after another.
+    async fn tear(&self, mut append: Append) -> Result<Vec<Outcome>, Error> {
+        let parts = std::mem::take(&mut append.streams);
+        let mut outcomes = Vec::new();
+        for part in parts {
+            if let Some(command) = append.commands.first_mut() {
+                command.events = part.events.len();
+            }
+            append.streams = vec![part];
+            outcomes = self.inner.append(vec![append.clone()]).await?;
+            append.commands.clear();
+            append.claims.clear();
+            tokio::task::yield_now().await;
+        }
+        Ok(outcomes)
     }
 
     /// Refuses a batch for what is no reason.
@@ -264,20 +293,7 @@ impl EventLog for FaultyLog {
             return refused;
         }
         if self.fault == Fault::TornWhenDropped {
-            for append in &mut batch {
-                for part in append.streams.split_off(1) {
-                    let rest = Append {
-                        streams: vec![part],
-                        commands: Vec::new(),
-                        claims: std::mem::take(&mut append.claims),
-                        recorded_at: append.recorded_at,
-                    };
-                    append.commands[0].events = 2;
-                    self.inner.append(vec![append.clone()]).await?;
-                    tokio::task::yield_now().await;
-                    return self.inner.append(vec![rest]).await;
-                }
-            }
+            return self.tear(batch.remove(0)).await;
         }
         if self.fault == Fault::EarlyHead {
             self.head.send_modify(|at| at.0 += batch.len() as u64);
