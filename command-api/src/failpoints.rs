@@ -8,8 +8,9 @@ use std::{
     sync::Arc,
 };
 
-/// The places, each right after the append of the same name was acknowledged.
-pub const NAMES: [&str; 11] = [
+/// The places, each right after the append of the same name was acknowledged; the last one after all payments of a
+/// cancelled show were told to refund themselves.
+pub const NAMES: [&str; 12] = [
     "payment.requested",
     "payment.debited",
     "payment.confirmed",
@@ -21,6 +22,7 @@ pub const NAMES: [&str; 11] = [
     "refund.cancelled",
     "refund.credited",
     "refund.completed",
+    "cancellation.requested",
 ];
 
 type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -23,6 +23,8 @@ use crate::{
 
 /// Refunds requested at the same time: each waits for a commit that serves all of them together.
 const CONCURRENCY: usize = 64;
+/// Batches at one go: enough for the largest venue. What is left then is still due and served again.
+const MAX_BATCHES: usize = 200;
 /// The reason that payments are told.
 const REASON: &str = "show_cancelled";
 
@@ -48,22 +50,20 @@ pub(super) enum Error {
 /// # Errors
 /// [`Error`]; to be tried again.
 pub(super) async fn wind_up(deps: &Deps, show_id: ShowId) -> Result<(), Error> {
-    let shows = &deps.executors.shows;
+    let (shows, id) = (&deps.executors.shows, show_id.to_string());
     let look = |show: &Show, _, _| show.confirmed_payments();
-    let payments = shows
-        .read(&show_id.to_string(), look)
-        .await
-        .map_err(Error::Show)?;
+    let payments = shows.read(&id, look).await.map_err(Error::Show)?;
     futures::stream::iter(payments)
         .map(|payment_id| request_refund(deps, show_id, payment_id))
         .buffer_unordered(CONCURRENCY)
         .try_collect::<()>()
         .await?;
-    while shows
-        .read(&show_id.to_string(), |show, _, _| show.is_winding_up())
-        .await
-        .map_err(Error::Show)?
-    {
+    deps.failpoints.pass("cancellation.requested").await;
+    for _ in 0..MAX_BATCHES {
+        let look = |show: &Show, _, _| show.is_winding_up();
+        if !shows.read(&id, look).await.map_err(Error::Show)? {
+            break;
+        }
         let request = Request {
             command_id: Uuid::now_v7(),
             fingerprint: Fingerprint::default(),
@@ -74,10 +74,7 @@ pub(super) async fn wind_up(deps: &Deps, show_id: ShowId) -> Result<(), Error> {
             claims: Vec::new(),
             deadline: None,
         };
-        shows
-            .execute(&show_id.to_string(), request)
-            .await
-            .map_err(Error::Show)?;
+        shows.execute(&id, request).await.map_err(Error::Show)?;
     }
     Ok(())
 }

@@ -203,3 +203,32 @@ async fn house_seats_go_out_of_sale_and_back() {
         .await
         .refused(422, "unknown_seats");
 }
+
+#[tokio::test]
+async fn an_arena_is_registered_and_sold() {
+    let api = Api::start().await;
+    let plan = include_str!("../../../tests/venues/arena-15k.seating-plan.json");
+    let plan: Value = serde_json::from_str(plan).unwrap();
+    let mut prices = serde_json::Map::new();
+    for category in plan["categories"].as_array().unwrap() {
+        prices.insert(text(category, "name"), 100.into());
+    }
+    let category = prices.keys().next().unwrap().clone();
+    let body = json!({"name": "Arena", "seating_plan": plan, "focus": {"x": 10.5, "y": 3}});
+    let registered = api.post(&api.organizer(), "/v1/venues", body).await.is(201);
+    assert!(
+        registered["seats"].as_u64().unwrap() > 10_000,
+        "{registered:#}"
+    );
+    let mut body = show(&text(&registered, "venue_id"), &api.concert().await);
+    body["prices"] = prices.into();
+    let scheduled = api.post(&api.organizer(), "/v1/shows", body).await.is(201);
+    assert_eq!(scheduled["capacity"], registered["seats"]);
+    let best = json!({"category": category, "quantity": 4});
+    let hold = json!({"show_id": scheduled["show_id"], "best_available": best});
+    let held = api
+        .post(&api.customer(1), "/v1/reservations", hold)
+        .await
+        .is(201);
+    assert_eq!(held["seats"].as_array().unwrap().len(), 4);
+}

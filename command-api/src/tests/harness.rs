@@ -1,4 +1,4 @@
-//! The router over a log in a file, a clock that is moved by hand, and process managers that are started when a test wants them.
+//! The router over a log in a file, a clock that is moved by hand, and process managers that start when a test wants them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -354,22 +354,27 @@ impl Api {
 
     /// Waits until `name` was recorded `times` times, for [`BOUND`] at most.
     pub(super) async fn until(&self, name: &str, times: usize) {
+        self.until_all(|events| {
+            let count = events.iter().filter(|event| *event == name).count();
+            assert!(count <= times, "{count} of {name}");
+            count == times
+        })
+        .await;
+    }
+
+    /// Waits until the names of all events are as wanted, for [`BOUND`] at most.
+    pub(super) async fn until_all(&self, wanted: impl Fn(&[String]) -> bool) {
         let mut head = self.state.log.head_changes();
         let end = Instant::now() + BOUND;
         loop {
             head.mark_unchanged();
-            let count = self.count(name).await;
-            assert!(count <= times, "{count} of {name}");
-            if count == times {
+            let events = self.events(&[]).await;
+            if wanted(&events) {
                 return;
             }
             let left = end.saturating_duration_since(Instant::now());
             let changed = timeout(left, head.changed()).await;
-            assert!(
-                changed.is_ok(),
-                "{count} of {times} {name}: {:?}",
-                self.events(&[]).await
-            );
+            assert!(changed.is_ok(), "not before the bound: {events:?}");
         }
     }
 }

@@ -11,3 +11,4 @@ mod fixtures;
 mod harness;
 mod payments;
 mod reservations;
+mod storm;

@@ -4,7 +4,10 @@ use domain::payment::Status;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{fixtures::text, harness::Api};
+use super::{
+    fixtures::{show, text},
+    harness::Api,
+};
 
 #[tokio::test]
 async fn points_are_charged_once_for_a_key() {
@@ -215,4 +218,19 @@ async fn a_refund_frees_the_seats_and_gives_the_points_back() {
         .refused(409, "reservation_cancelled");
     assert_eq!(api.payment(&payment).await.status, Status::Refunded);
     api.hold(2, &show, &["A-1"]).await;
+}
+
+#[tokio::test]
+async fn what_costs_nothing_is_paid_for_and_refunded_too() {
+    let api = Api::start().await;
+    let mut body = show(&api.venue().await, &api.concert().await);
+    body["prices"] = json!({"Parquet": 0, "Standing": 0});
+    let show = api.post(&api.organizer(), "/v1/shows", body).await.is(201);
+    let reservation = api.hold(1, &text(&show, "show_id"), &["A-1"]).await;
+    let paid = api.pay(1, &reservation, "k").await.is(201);
+    assert_eq!((&paid["amount"], &paid["balance"]), (&json!(0), &json!(0)));
+    let refund = format!("/v1/payments/{}/refund", text(&paid, "payment_id"));
+    api.post(&api.organizer(), &refund, json!({"reason": "rain"}))
+        .await
+        .is(200);
 }
