@@ -105,8 +105,10 @@ fn strands(
     start: SeatIndex,
     end: SeatIndex,
 ) -> bool {
-    let left = first >= start + 2 && view.is_free(first - 1) && !view.is_free(first - 2);
-    let right = after + 1 < end && view.is_free(after) && !view.is_free(after + 1);
+    let is_end = |seat: SeatIndex| seat == start || seat + 1 == end;
+    let left =
+        first > start && view.is_free(first - 1) && (is_end(first - 1) || !view.is_free(first - 2));
+    let right = after < end && view.is_free(after) && (is_end(after) || !view.is_free(after + 1));
     left || right
 }
 

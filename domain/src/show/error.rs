@@ -72,7 +72,7 @@ pub enum Error {
         /// Places asked for.
         asked: u32,
     },
-    /// The hold would leave a single free seat between taken ones.
+    /// The hold would leave a single free seat: one without a free neighbour in its row.
     #[error("a single seat would be left over: {seats:?}")]
     StrandedSeat {
         /// The seats that would be left.

@@ -94,7 +94,7 @@ pub enum Event {
         hold_seconds: u32,
         /// Seats and standing places that one customer may hold or own at a time.
         max_seats_per_customer: u32,
-        /// Whether a hold may leave a single free seat between taken ones.
+        /// Whether a hold may not leave a single free seat: one without a free neighbour in its row.
         no_stranded_seats: bool,
     },
     /// Seats of the plan, copied from the venue.

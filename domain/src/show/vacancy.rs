@@ -46,8 +46,8 @@ impl<'a> Vacancy<'a> {
         most as usize >= count
     }
 
-    /// Free seats that `taken` (in plan order) would leave single: seats on both sides, none of them free any more.
-    /// The end of a row is no taken seat. Seats that were single before don't count.
+    /// Free seats that `taken` (in plan order) would leave single: no free seat on either side, be it for a taken seat or for the end of
+    /// the row. Seats that were single before don't count.
     pub(super) fn stranded(&self, taken: &[SeatIndex]) -> Vec<SeatIndex> {
         let is_taken = |seat: SeatIndex| taken.binary_search(&seat).is_ok();
         let mut left: Vec<SeatIndex> = Vec::new();
@@ -57,13 +57,14 @@ impl<'a> Vacancy<'a> {
                 .into_iter()
                 .flatten()
             {
-                // A neighbour at an end of the row has a wall on its other side.
-                let inner = row.start < neighbour && neighbour + 1 < row.end;
-                if !inner || is_taken(neighbour) || !self.is_free(neighbour) {
+                let inside = row.start <= neighbour && neighbour < row.end;
+                if !inside || is_taken(neighbour) || !self.is_free(neighbour) {
                     continue;
                 }
                 let gone = |seat| is_taken(seat) || !self.is_free(seat);
-                if gone(neighbour - 1) && gone(neighbour + 1) {
+                let left_gone = neighbour == row.start || gone(neighbour - 1);
+                let right_gone = neighbour + 1 == row.end || gone(neighbour + 1);
+                if left_gone && right_gone {
                     left.push(neighbour);
                 }
             }

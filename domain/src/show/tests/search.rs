@@ -114,12 +114,14 @@ fn a_hold_may_leave_no_seat_single_where_the_organizer_says_so() {
     );
     assert_eq!(
         stage.hold(R2, BEN, &["A-3", "A-4"], 0),
-        Err(stranded(&["A-2"], &["A-2", "A-3"]))
+        Err(stranded(&["A-2", "A-5"], &["A-2", "A-3"])),
+        "the end of a row is no neighbour"
     );
     assert!(
-        stage.hold(R2, BEN, &["A-2", "A-3", "A-4"], 0).is_ok(),
-        "A-5 is at the end of its row"
+        stage.hold(R2, BEN, &["A-2", "A-3", "A-4"], 0).is_err(),
+        "A-5 would be left at the end of its row"
     );
+    assert!(stage.hold(R2, BEN, &["A-2", "A-3"], 0).is_ok());
     assert!(
         Stage::open().hold(R2, BEN, &["A-1", "A-3"], 0).is_ok(),
         "elsewhere it may"
@@ -130,8 +132,8 @@ fn a_hold_may_leave_no_seat_single_where_the_organizer_says_so() {
 fn the_search_leaves_no_seat_single_either() {
     let mut stage = whole();
     stage.block(&["A-2"]);
-    // are nearer, but would leave A-3 between two taken seats.
-    assert_eq!(find(&mut stage, "Front", 2, true).unwrap(), ["A-3", "A-4"]);
+    // Row A is nearer, but two of would leave the third single.
+    assert_eq!(find(&mut stage, "Front", 2, true).unwrap(), ["B-4", "B-5"]);
     let mut stage = whole();
     stage.block(&["A-2"]);
     assert_eq!(find(&mut stage, "Front", 1, false).unwrap(), ["A-3"]);
