@@ -1,1 +1,22 @@
-fn main() {}
+//! The journeys, over HTTP, against the all-in-one.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that can't go on fails where it stands"
+)]
+
+mod harness;
+
+mod cancellation;
+mod catalogue;
+mod checkout;
+mod contention;
+mod edge_cases;
+mod expiry;
+mod holds;
+mod identity;
+mod kill;
+mod operation;
+mod points;
+mod queries;
+mod quickstart;
+mod streams;
