@@ -190,3 +190,27 @@ async fn a_cursor_that_makes_no_sense_is_refused() {
         assert!(matches!(refused, Err(Error::Diverged(_))), "{refused:?}");
     }
 }
+
+#[tokio::test]
+async fn an_event_of_a_newer_epoch_in_place_of_one_seen_is_refused() {
+    let rig = Rig::new().await;
+    let (bus, log) = (LogTailBus::new(rig.port()), rig.port());
+    conformance::delivers_everything_once(&bus, &*log)
+        .await
+        .unwrap();
+    let head = log.head().await.unwrap();
+    let cursor = Cursor {
+        epoch: head.epoch,
+        position: Position(head.position.0 - 1),
+        ..Cursor::default()
+    };
+    // After what was seen, a new epoch is how the log goes on.
+    rig.log.raise_epoch_at(head.position);
+    let mut tail = bus.subscribe(vec![cursor]).await.unwrap();
+    let delivery = tail.next(10).await.unwrap();
+    assert_eq!(delivery.cursor.epoch, head.epoch + 1);
+    assert_eq!(delivery.cursor.position, head.position);
+    rig.log.raise_epoch_at(cursor.position);
+    let refused = bus.subscribe(vec![cursor]).await.map(drop);
+    assert!(matches!(refused, Err(Error::Diverged(_))), "{refused:?}");
+}
