@@ -144,7 +144,11 @@ impl Commands {
             after = Some(last.command_id);
             for command in page.iter().filter(|command| command.first.0 <= head) {
                 let before = event_store::Position(command.first.0.saturating_sub(1));
-                let events = self.log.read_all(before, 1).await?;
+                let events = match self.log.read_all(before, 1).await {
+                    // An event that can't be read is a finding already.
+                    Err(log::Error::Corrupt(_)) => continue,
+                    read => read?,
+                };
                 if events
                     .first()
                     .is_none_or(|event| event.command_id != command.command_id)

@@ -187,6 +187,17 @@ pub async fn verify(
     Ok(findings.into_report(head.0, compared, open_sagas))
 }
 
+/// Turns what a check met as corrupt into a finding; other errors end the verification.
+fn noted(result: Result<(), Error>, check: Check, findings: &mut Findings) -> Result<(), Error> {
+    match result {
+        Err(Error::Log(log::Error::Corrupt(detail))) => {
+            findings.add(check, At::Log, detail);
+            Ok(())
+        }
+        other => other,
+    }
+}
+
 /// Reads the events up to `head` into the books.
 async fn read_log(
     log: &Arc<dyn EventLog>,
@@ -211,7 +222,8 @@ async fn read_log(
         });
         page = following?;
     }
-    commands.finish(head.0, findings).await?;
+    let finished = commands.finish(head.0, findings).await;
+    noted(finished, Check::Commands, findings)?;
     if books.streams.position() != head.0 {
         let detail = format!(
             "the log's head says {head}, its last event stands at {}",

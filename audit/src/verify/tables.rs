@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{
     Books, Error, PAGE,
     facts::{self, Fact},
+    noted,
     report::{At, Check, Findings, MAX_FINDINGS},
 };
 
@@ -55,8 +56,10 @@ pub(super) async fn check(
     findings: &mut Findings,
 ) -> Result<(), Error> {
     let mut suspects = Suspects::default();
-    heads(log, books, &mut suspects, findings).await?;
-    claims(log, books, &mut suspects, findings).await?;
+    let compared = heads(log, books, &mut suspects, findings).await;
+    noted(compared, Check::Timers, findings)?;
+    let compared = claims(log, books, &mut suspects, findings).await;
+    noted(compared, Check::Claims, findings)?;
     if suspects.0.is_empty() {
         return Ok(());
     }

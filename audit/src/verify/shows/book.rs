@@ -1,208 +1,21 @@
-//! Seats, standing places, limits and prices: each show replayed by a bookkeeping of its own, which knows nothing of the domain's.
+//! Enters one event into the book of its show, and finds what is against the rules.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::HashSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{
+use super::{Area, Reservation, Seat, Show, Status, Terms};
+use crate::verify::{
     facts::{Fact, Held, House, ListedRow, Moved, Read, Scheduled, Standing, Text},
     report::{Check, Findings},
 };
 
-/// Who has a seat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Seat {
-    Free,
-    Blocked,
-    /// Index of a reservation.
-    Taken(u32),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Status {
-    Held,
-    Confirmed,
-    Released,
-    Expired,
-    Cancelled,
-}
-
-#[derive(Debug)]
-struct Area {
-    capacity: u32,
-    taken: u32,
-}
-
-#[derive(Debug)]
-struct Reservation {
-    id: Uuid,
-    customer: Uuid,
-    status: Status,
-    extended: bool,
-    expires_at: DateTime<Utc>,
-    amount: i64,
-    seats: Box<[u32]>,
-    /// Index of an area, and places.
-    standing: Option<(u32, u32)>,
-    payment: Option<Uuid>,
-}
-
-impl Reservation {
-    fn places(&self) -> u64 {
-        self.seats.len() as u64 + self.standing.map_or(0, |(_, quantity)| u64::from(quantity))
-    }
-
-    fn is_live(&self) -> bool {
-        matches!(self.status, Status::Held | Status::Confirmed)
-    }
-}
-
-/// What a show sells under.
-#[derive(Debug, Default)]
-struct Terms {
-    on_sale_at: DateTime<Utc>,
-    off_sale_at: Option<DateTime<Utc>>,
-    hold: TimeDelta,
-    limit: u64,
-    prices: HashMap<String, i64>,
-    categories: Vec<String>,
-}
-
-/// One show.
-#[derive(Debug, Default)]
-struct Show {
-    terms: Terms,
-    seat_index: HashMap<Box<str>, u32>,
-    seats: Vec<Seat>,
-    seat_category: Vec<u16>,
-    area_index: HashMap<Box<str>, u32>,
-    areas: Vec<Area>,
-    reservations: Vec<Reservation>,
-    live: HashMap<Uuid, Vec<u32>>,
-    live_count: usize,
-    expiring: BTreeSet<(DateTime<Utc>, u32)>,
-    cancelled_at: Option<DateTime<Utc>>,
-}
-
-/// What others need to know of a reservation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Sale {
-    pub(super) show: Uuid,
-    pub(super) customer: Uuid,
-    pub(super) amount: i64,
-    /// The payment that confirmed it.
-    pub(super) payment: Option<Uuid>,
-    pub(super) show_cancelled: bool,
-}
-
-/// All shows.
-#[derive(Debug, Default)]
-pub(super) struct Shows {
-    shows: HashMap<Uuid, Show>,
-    /// Reservation -> show and index.
-    reservations: HashMap<Uuid, (Uuid, u32)>,
-}
-
-impl Shows {
-    /// Takes account of one event of a show.
-    pub(super) fn apply(&mut self, read: &Read<'_>, findings: &mut Findings) {
-        let show = self.shows.entry(read.id).or_default();
-        let mut book = Book {
-            show,
-            read,
-            findings,
-        };
-        match &read.fact {
-            Fact::ShowScheduled(terms) => book.schedule(terms),
-            Fact::SeatsListed { rows } => book.list_seats(rows),
-            Fact::StandingListed { category, capacity } => book.list_standing(category, *capacity),
-            Fact::SeatsHeld(held) => {
-                let index = book.hold(held);
-                if self
-                    .reservations
-                    .insert(held.reservation_id, (read.id, index))
-                    .is_some()
-                {
-                    findings.add(
-                        Check::Seats,
-                        read.event.position,
-                        format!("reservation {} is held a second time", held.reservation_id),
-                    );
-                }
-            }
-            Fact::HoldExtended {
-                reservation_id,
-                expires_at,
-            } => {
-                if let Some(index) = find(&self.reservations, read.id, *reservation_id) {
-                    book.extend(index, *expires_at);
-                } else {
-                    book.unknown(*reservation_id);
-                }
-            }
-            Fact::HoldReleased(moved)
-            | Fact::HoldExpired(moved)
-            | Fact::ReservationConfirmed(moved)
-            | Fact::ReservationCancelled(moved) => {
-                match find(&self.reservations, read.id, moved.reservation_id) {
-                    Some(index) => book.change(index, moved),
-                    None => book.unknown(moved.reservation_id),
-                }
-            }
-            Fact::SeatsBlocked(house) => book.house(house, Seat::Free, Seat::Blocked),
-            Fact::SeatsUnblocked(house) => book.house(house, Seat::Blocked, Seat::Free),
-            Fact::ShowCancelled { cancelled_at } => book.show.cancelled_at = Some(*cancelled_at),
-            _ => {}
-        }
-    }
-
-    /// A reservation of any show.
-    pub(super) fn sale(&self, reservation: Uuid) -> Option<Sale> {
-        let (show_id, index) = self.reservations.get(&reservation)?;
-        let show = self.shows.get(show_id)?;
-        let entry = &show.reservations[*index as usize];
-        Some(Sale {
-            show: *show_id,
-            customer: entry.customer,
-            amount: entry.amount,
-            payment: entry.payment,
-            show_cancelled: show.cancelled_at.is_some(),
-        })
-    }
-
-    /// The show of a reservation.
-    pub(super) fn show_of(&self, reservation: Uuid) -> Option<Uuid> {
-        self.reservations.get(&reservation).map(|(show, _)| *show)
-    }
-
-    /// All reservations.
-    pub(super) fn reservations(&self) -> impl ExactSizeIterator<Item = (Uuid, Uuid)> {
-        self.reservations
-            .iter()
-            .map(|(reservation, (show, _))| (*reservation, *show))
-    }
-
-    /// When a show's stream is to wake up.
-    pub(super) fn wake_at(&self, show: Uuid) -> Option<DateTime<Utc>> {
-        let show = self.shows.get(&show)?;
-        match show.cancelled_at {
-            Some(at) if show.live_count > 0 => Some(at),
-            _ => show.expiring.first().map(|(at, _)| *at),
-        }
-    }
-}
-
-fn find(reservations: &HashMap<Uuid, (Uuid, u32)>, show: Uuid, reservation: Uuid) -> Option<u32> {
-    let (of, index) = reservations.get(&reservation)?;
-    (*of == show).then_some(*index)
-}
-
 /// A show, and the event that is being entered.
-struct Book<'b, 'a> {
-    show: &'b mut Show,
-    read: &'b Read<'a>,
-    findings: &'b mut Findings,
+pub(super) struct Book<'b, 'a> {
+    pub(super) show: &'b mut Show,
+    pub(super) read: &'b Read<'a>,
+    pub(super) findings: &'b mut Findings,
 }
 
 impl Book<'_, '_> {
@@ -214,14 +27,14 @@ impl Book<'_, '_> {
         self.read.event.recorded_at
     }
 
-    fn unknown(&mut self, reservation: Uuid) {
+    pub(super) fn unknown(&mut self, reservation: Uuid) {
         self.add(
             Check::Seats,
             format!("reservation {reservation} was never held in this show"),
         );
     }
 
-    fn schedule(&mut self, terms: &Scheduled<'_>) {
+    pub(super) fn schedule(&mut self, terms: &Scheduled<'_>) {
         self.show.terms = Terms {
             on_sale_at: terms.on_sale_at,
             off_sale_at: terms.off_sale_at,
@@ -240,7 +53,7 @@ impl Book<'_, '_> {
         };
     }
 
-    fn list_seats(&mut self, rows: &[ListedRow<'_>]) {
+    pub(super) fn list_seats(&mut self, rows: &[ListedRow<'_>]) {
         for seat in rows.iter().flat_map(|row| &row.seats) {
             let index = u32::try_from(self.show.seats.len()).unwrap_or(u32::MAX);
             if self
@@ -258,7 +71,7 @@ impl Book<'_, '_> {
         }
     }
 
-    fn list_standing(&mut self, category: &Text<'_>, capacity: u32) {
+    pub(super) fn list_standing(&mut self, category: &Text<'_>, capacity: u32) {
         let index = u32::try_from(self.show.areas.len()).unwrap_or(u32::MAX);
         self.show
             .area_index
@@ -266,7 +79,7 @@ impl Book<'_, '_> {
         self.show.areas.push(Area { capacity, taken: 0 });
     }
 
-    fn hold(&mut self, held: &Held<'_>) -> u32 {
+    pub(super) fn hold(&mut self, held: &Held<'_>) -> u32 {
         self.findings.checked(Check::Seats, held.seats.len() as u64);
         let mut seats = Vec::with_capacity(held.seats.len());
         let mut sum = 0_i64;
@@ -366,7 +179,7 @@ impl Book<'_, '_> {
         }
     }
 
-    fn extend(&mut self, index: u32, expires_at: DateTime<Utc>) {
+    pub(super) fn extend(&mut self, index: u32, expires_at: DateTime<Utc>) {
         let (now, length) = (self.now(), self.show.terms.hold);
         let entry = &mut self.show.reservations[index as usize];
         let is_held = entry.status == Status::Held && entry.expires_at > now;
@@ -385,7 +198,7 @@ impl Book<'_, '_> {
     }
 
     /// A reservation is given back, runs out, is sold or is undone.
-    fn change(&mut self, index: u32, moved: &Moved<'_>) {
+    pub(super) fn change(&mut self, index: u32, moved: &Moved<'_>) {
         self.check_places(index, moved);
         let entry = &self.show.reservations[index as usize];
         let (id, status, now) = (entry.id, entry.status, self.now());
@@ -566,7 +379,7 @@ impl Book<'_, '_> {
         }
     }
 
-    fn house(&mut self, house: &House<'_>, from: Seat, to: Seat) {
+    pub(super) fn house(&mut self, house: &House<'_>, from: Seat, to: Seat) {
         for guid in &house.seats {
             let index = self.show.seat_index.get(guid.0.as_ref()).copied();
             let seat = index.and_then(|index| self.show.seats.get_mut(index as usize));

@@ -1,0 +1,395 @@
+//! A small world with a bit of everything, made by the command API itself, and copies of it to break.
+
+use std::{path::PathBuf, sync::Arc};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, header},
+};
+use chrono::{DateTime, TimeDelta};
+use command_api::{
+    AppState, Deps as CommandDeps, Executors, Settings,
+    commands::{HmacFingerprints, Origin, step_id},
+    credentials::SqliteCredentials,
+    failpoints::Failpoints,
+    identity::{self, Identity},
+    key_store::SqliteKeyStore,
+    passwords::{self, Passwords},
+    process_managers::checkout::Checkout,
+    reservations::Reservations,
+};
+use domain::{ids::PaymentId, payment};
+use edge::auth::{Principal, Role, Signer, Verifier};
+use event_store::{
+    Clock, Committer, EventLog, Position,
+    clock::ManualClock,
+    commands::Fingerprint,
+    executor::{Config, Request as Asked},
+    log::{SqliteEventLog, sqlite},
+};
+use projections::Fold;
+use read_model::{Access, Checkpoint, ProjectionId, ReadModel, SqliteReadModel, Write};
+use serde_json::{Value, json};
+use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt;
+use uuid::Uuid;
+
+use crate::verify::{Deps, Error, Options, Report, verify};
+
+/// A folder that goes away with the test.
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    pub(super) fn new() -> Self {
+        let path = std::env::temp_dir().join(format!("frontrow-audit-{}", Uuid::now_v7()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// A copy of the log and the read model, whoever may still have them open.
+    pub(super) async fn copy(&self) -> Self {
+        let copy = Self::new();
+        for file in ["log.db", "read-model.db"] {
+            let into = copy.path(file);
+            self.run_sql(file, &format!("VACUUM INTO '{}'", into.display()))
+                .await;
+        }
+        copy
+    }
+
+    /// Runs SQL on one of the files, as an administrator could.
+    pub(super) async fn run_sql(&self, file: &str, statement: &str) -> u64 {
+        let mut connection = SqliteConnectOptions::new()
+            .filename(self.path(file))
+            .connect()
+            .await
+            .unwrap();
+        let done = sqlx::raw_sql(statement).execute(&mut connection).await;
+        done.unwrap_or_else(|error| panic!("{statement}: {error}"))
+            .rows_affected()
+    }
+
+    pub(super) async fn log(&self) -> Arc<dyn EventLog> {
+        Arc::new(
+            SqliteEventLog::open(&self.path("log.db"), sqlite::Options::default())
+                .await
+                .unwrap(),
+        )
+    }
+
+    pub(super) async fn read_model(&self) -> Arc<dyn ReadModel> {
+        let path = self.path("read-model.db");
+        Arc::new(
+            SqliteReadModel::open(path.to_str().unwrap(), Access::ReadWrite)
+                .await
+                .unwrap(),
+        )
+    }
+
+    pub(super) async fn verify(&self) -> Result<Report, Error> {
+        let deps = Deps {
+            log: self.log().await,
+            read_model: Some(self.read_model().await),
+        };
+        let report = verify(&deps, &options(), |_| {}).await;
+        deps.log.close().await;
+        report
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+const START: i64 = 1_800_000_000;
+
+pub(super) fn options() -> Options {
+    Options {
+        now: DateTime::from_timestamp(START + 1_000, 0).unwrap(),
+    }
+}
+
+/// A running command API.
+pub(super) struct World {
+    pub(super) folder: Folder,
+    pub(super) state: AppState,
+    router: Router,
+    clock: Arc<ManualClock>,
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+}
+
+impl World {
+    pub(super) async fn new() -> Self {
+        let folder = Folder::new();
+        let clock = Arc::new(ManualClock::new(
+            DateTime::from_timestamp(START, 0).unwrap(),
+        ));
+        let log = folder.log().await;
+        let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
+        let committer = Committer::start(log.clone(), &tasks, shutdown.clone());
+        let time: Arc<dyn Clock> = clock.clone();
+        let executors = Executors::new(
+            &log,
+            &committer,
+            &time,
+            &Config::default(),
+            &tasks,
+            &shutdown,
+        );
+        let signer = Arc::new(Signer::open(&folder.path("keys")).unwrap());
+        let now = {
+            let time = time.clone();
+            Arc::new(move || time.now())
+        };
+        let identity = Identity::new(
+            Arc::new(SqliteKeyStore::open(&folder.path("keys.db")).await.unwrap()),
+            Arc::new(
+                SqliteCredentials::open(&folder.path("log.db"))
+                    .await
+                    .unwrap(),
+            ),
+            Passwords::new(&passwords::Settings::cheap()).unwrap(),
+            signer.clone(),
+            identity::Settings::default(),
+        );
+        let state = AppState::new(CommandDeps {
+            log: log.clone(),
+            clock: time,
+            executors,
+            fingerprints: Arc::new(HmacFingerprints::new(&[7; 32])),
+            verifier: Arc::new(Verifier::new([signer.public_key()], now)),
+            identity: Arc::new(identity.await.unwrap()),
+            reservations: Reservations::new(log),
+            failpoints: Failpoints::default(),
+            settings: Settings::default(),
+        });
+        let router = command_api::router(state.clone());
+        tasks.close();
+        Self {
+            folder,
+            state,
+            router,
+            clock,
+            tasks,
+            shutdown,
+        }
+    }
+
+    /// Posts as a customer (by number) or, with 0, as the organizer. The body must be accepted.
+    pub(super) async fn post(&self, who: u128, path: &str, body: Value) -> Value {
+        let (status, answer) = self.try_post(who, path, body).await;
+        assert!((200..300).contains(&status), "{path}: {status} {answer}");
+        answer
+    }
+
+    pub(super) async fn try_post(&self, who: u128, path: &str, body: Value) -> (u16, Value) {
+        let role = if who == 0 {
+            Role::Organizer
+        } else {
+            Role::Customer
+        };
+        let principal = Principal {
+            id: Uuid::from_u128(who),
+            role,
+        };
+        let day = std::time::Duration::from_hours(24);
+        let token = self
+            .state
+            .identity
+            .signer
+            .issue(principal, self.clock.now(), day);
+        let request = Request::post(path)
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .body(Body::from(body.to_string()))
+            .unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let bytes = axum::body::to_bytes(response.into_body(), 1 << 20)
+            .await
+            .unwrap();
+        (status, serde_json::from_slice(&bytes).unwrap_or_default())
+    }
+
+    pub(super) async fn schedule(&self) -> String {
+        let seat = |row: u32, number: u32| {
+            json!({"seat_guid": format!("{row}-{number}"), "seat_number": number.to_string(), "category": "Stalls",
+                "position": {"x": number * 20, "y": 0}})
+        };
+        let rows: Vec<_> = (1..=2)
+            .map(|row| {
+                let seats: Vec<_> = (1..=8).map(|number| seat(row, number)).collect();
+                json!({"row_number": row.to_string(), "position": {"x": 0, "y": row * 20}, "seats": seats})
+            })
+            .collect();
+        let plan = json!({"name": "Club", "categories": [{"name": "Stalls", "color": "#fff"}],
+            "size": {"width": 300, "height": 100},
+            "zones": [{"name": "Floor", "position": {"x": 0, "y": 0}, "rows": rows}]});
+        let standing = json!([{"name": "Pit", "category": "Standing", "capacity": 4}]);
+        let venue = json!({"name": "Club", "seating_plan": plan, "standing": standing});
+        let venue = self.post(0, "/v1/venues", venue).await;
+        let concert = json!({"title": "Night", "artist": "Band", "description": "Loud"});
+        let concert = self.post(0, "/v1/concerts", concert).await;
+        let show = json!({"concert_id": concert["concert_id"], "venue_id": venue["venue_id"],
+            "starts_at": "2030-01-01T20:00:00Z", "on_sale_at": "2020-01-01T00:00:00Z",
+            "prices": {"Stalls": 100, "Standing": 30}});
+        let show = self.post(0, "/v1/shows", show).await;
+        show["show_id"].as_str().unwrap().to_owned()
+    }
+
+    pub(super) async fn hold(&self, who: u128, show: &str, seats: &[&str]) -> String {
+        let held = self
+            .post(
+                who,
+                "/v1/reservations",
+                json!({"show_id": show, "seats": seats}),
+            )
+            .await;
+        held["reservation_id"].as_str().unwrap().to_owned()
+    }
+
+    pub(super) async fn pay(&self, who: u128, reservation: &str) -> String {
+        let body = json!({"reservation_id": reservation, "method": "points"});
+        let paid = self.post(who, "/v1/payments", body).await;
+        paid["payment_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Begins a payment and leaves it where a crash would.
+    pub(super) async fn begin_payment(
+        &self,
+        who: u128,
+        show: &str,
+        reservation: &str,
+    ) -> PaymentId {
+        let id = PaymentId(Uuid::now_v7());
+        let command = payment::Command::Request {
+            reservation_id: reservation.parse().unwrap(),
+            show_id: show.parse().unwrap(),
+            customer_id: Uuid::from_u128(who).into(),
+            organizer_id: Uuid::nil().into(),
+            amount: 100,
+        };
+        let mut request = Asked::new(step_id(id.0, "request"), command);
+        request.fingerprint = Fingerprint(vec![1]);
+        request.metadata = Origin::manager("test", id.0).metadata();
+        self.state
+            .executors
+            .payments
+            .execute(&id.to_string(), request)
+            .await
+            .unwrap();
+        id
+    }
+
+    /// A bit of everything; ends everything and leaves the files.
+    pub(super) async fn play(self) -> Folder {
+        let customer =
+            json!({"email": "anna@example.org", "password": "correct horse", "name": "Anna"});
+        self.post(1, "/v1/customers", customer).await;
+        let show = self.schedule().await;
+        for who in 1..=5 {
+            self.post(who, "/v1/points/charges", json!({"amount": 1_000}))
+                .await;
+        }
+        // Sold; sold and refunded; standing, extended and sold.
+        let sold = self.hold(1, &show, &["1-1", "1-2"]).await;
+        self.pay(1, &sold).await;
+        let refunded = self.hold(2, &show, &["1-3"]).await;
+        let payment = self.pay(2, &refunded).await;
+        self.post(
+            0,
+            &format!("/v1/payments/{payment}/refund"),
+            json!({"reason": "kind"}),
+        )
+        .await;
+        let standing =
+            json!({"show_id": show, "standing": {"category": "Standing", "quantity": 3}});
+        let standing = self.post(3, "/v1/reservations", standing).await;
+        let standing = standing["reservation_id"].as_str().unwrap().to_owned();
+        self.post(3, &format!("/v1/reservations/{standing}/extend"), json!({}))
+            .await;
+        self.pay(3, &standing).await;
+        // A payment that fails after its debit: the reservation is given back meanwhile.
+        let lost = self.hold(4, &show, &["1-4"]).await;
+        let failed = self.begin_payment(4, &show, &lost).await;
+        self.post(4, &format!("/v1/reservations/{lost}/cancel"), json!({}))
+            .await;
+        Checkout::of_manager(&self.state, failed)
+            .drive()
+            .await
+            .unwrap();
+        // A hold that runs out, and one that is bought after it ran out.
+        self.hold(5, &show, &["2-1"]).await;
+        let late = self.hold(5, &show, &["2-2"]).await;
+        self.clock.advance(TimeDelta::seconds(400));
+        self.pay(5, &late).await;
+        // House seats; a hold that is live; a payment that is under way.
+        self.post(
+            0,
+            &format!("/v1/shows/{show}/blocks"),
+            json!({"seats": ["2-7", "2-8"], "reason": "view"}),
+        )
+        .await;
+        self.post(
+            0,
+            &format!("/v1/shows/{show}/blocks/release"),
+            json!({"seats": ["2-8"], "reason": "view"}),
+        )
+        .await;
+        let live = self.hold(4, &show, &["2-3"]).await;
+        self.begin_payment(4, &show, &live).await;
+        // A show that is cancelled, with a hold and a sale to be wound up.
+        let cancelled = self.schedule().await;
+        let sold = self.hold(1, &cancelled, &["1-1"]).await;
+        self.pay(1, &sold).await;
+        self.hold(2, &cancelled, &["1-2"]).await;
+        self.post(
+            0,
+            &format!("/v1/shows/{cancelled}/cancel"),
+            json!({"reason": "rain"}),
+        )
+        .await;
+        self.project().await;
+        self.end().await
+    }
+
+    /// Brings the read model up to the log's head.
+    pub(super) async fn project(&self) {
+        let events = self.state.log.read_all(Position(0), 100_000).await.unwrap();
+        let mut fold = Fold::default();
+        for event in &events {
+            fold.apply(event).unwrap();
+        }
+        let advance = |id| {
+            let start = Checkpoint::start(id, 0);
+            let position = events.len() as u64;
+            (start.clone(), Checkpoint { position, ..start })
+        };
+        let advance = ProjectionId::ALL.into_iter().map(advance).collect();
+        self.folder
+            .read_model()
+            .await
+            .write(&Write {
+                rows: fold.into_rows(),
+                advance,
+            })
+            .await
+            .unwrap();
+    }
+
+    async fn end(self) -> Folder {
+        self.shutdown.cancel();
+        self.tasks.wait().await;
+        self.state.log.close().await;
+        self.folder
+    }
+}
