@@ -11,6 +11,8 @@ use utoipa::openapi::{
 };
 use utoipa_swagger_ui::SwaggerUi;
 
+use crate::layers::method_not_allowed;
+
 /// The page's own scripts and styles, nothing else.
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
@@ -31,9 +33,12 @@ pub fn with_bearer(mut openapi: OpenApi) -> OpenApi {
 
 /// Serves the description and the page.
 pub fn router(openapi: OpenApi) -> Router {
-    Router::from(SwaggerUi::new("/docs").url("/openapi.json", openapi)).layer(
-        SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
-    )
+    Router::from(SwaggerUi::new("/docs").url("/openapi.json", openapi))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::CONTENT_SECURITY_POLICY,
+            PAGE_POLICY,
+        ))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use futures::future::{BoxFuture, FutureExt as _, join_all};
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
-use crate::{json::Json, problem::Problem};
+use crate::{json::Json, layers::method_not_allowed, problem::Problem};
 
 /// Longest wait for one dependency to answer a readiness check.
 pub const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -74,6 +74,7 @@ pub fn router(
                 }
             }),
         )
+        .method_not_allowed_fallback(method_not_allowed)
 }
 
 async fn readyz(checks: Arc<[Readiness]>) -> Response {
@@ -144,5 +145,17 @@ mod tests {
             "unready is not dead"
         );
         assert_eq!(ask(vec![], "/metrics").await.1, "up 1\n");
+    }
+
+    #[tokio::test]
+    async fn a_probe_that_is_posted_to_is_refused_with_a_problem() {
+        let request = Request::post("/livez").body(Body::empty()).unwrap();
+        let response = router(vec![], String::new).oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(
+            response.headers()[header::CONTENT_TYPE],
+            "application/problem+json"
+        );
+        assert!(response.headers().contains_key(header::ALLOW));
     }
 }

@@ -76,7 +76,8 @@ async fn no_such_route(OriginalUri(uri): OriginalUri) -> Problem {
     )
 }
 
-async fn method_not_allowed(method: Method, OriginalUri(uri): OriginalUri) -> Problem {
+/// 405, as a problem: for routers that stand outside of [`apply`].
+pub(crate) async fn method_not_allowed(method: Method, OriginalUri(uri): OriginalUri) -> Problem {
     Problem::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "method_not_allowed",
