@@ -4,6 +4,8 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    future::poll_fn,
+    task::Poll,
     time::Duration,
 };
 
@@ -202,22 +204,16 @@ pub async fn survives_cancellation(bus: &dyn Bus, log: &dyn EventLog) -> Verdict
     let mut seen = HashSet::new();
     let deadline = Instant::now() + PATIENCE;
     while cursors.values().any(|position| *position < fed.last) {
-        // Polled for a few turns of the scheduler and dropped wherever it then stands.
-        for turns in 0..3 {
-            let mut wait = subscription.next(LIMIT);
-            for _ in 0..turns {
-                if let Some(early) = (&mut wait).now_or_never() {
-                    note(&mut seen, &mut cursors, early.map_err(text)?)?;
-                    break;
-                }
-                tokio::task::yield_now().await;
+        // Dropped at its first point of waiting, then at its second, until it comes through.
+        for turns in 1.. {
+            let wait = give_up_after(turns, subscription.next(LIMIT));
+            let delivery = timeout_at(deadline, wait).await;
+            let delivery = delivery.map_err(|_| "nothing was delivered in time")?;
+            if let Some(delivery) = delivery {
+                note(&mut seen, &mut cursors, delivery.map_err(text)?)?;
+                break;
             }
         }
-        if cursors.values().all(|position| *position >= fed.last) {
-            break;
-        }
-        let delivery = next(&mut *subscription, deadline).await?;
-        note(&mut seen, &mut cursors, delivery)?;
     }
     match fed
         .events
@@ -270,6 +266,23 @@ async fn diverges(bus: &dyn Bus, from: Vec<Cursor>) -> Verdict {
         Err(Error::Diverged(_)) => Ok(()),
         other => Err(format!("{other:?} instead of a diverged history")),
     }
+}
+
+/// What a future comes to within so many polls.
+async fn give_up_after<F: Future + Unpin>(polls: usize, mut future: F) -> Option<F::Output> {
+    let mut left = polls;
+    poll_fn(|context| match future.poll_unpin(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => {
+            left -= 1;
+            if left == 0 {
+                Poll::Ready(None)
+            } else {
+                Poll::Pending
+            }
+        }
+    })
+    .await
 }
 
 fn note(
