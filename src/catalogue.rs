@@ -38,20 +38,21 @@ impl Terms {
 }
 
 /// Puts the catalogue up on behalf of the organizer that `organizer` speaks for, and answers with the show's id. Every call has a key
-/// of its own, so that an import that was cut short can be run again.
+/// of its own that begins with `key`, so that an import that was cut short can be run again.
 ///
 /// # Errors
 /// What the server refused.
 pub async fn import(
     server: &Connections,
     organizer: &HeaderValue,
+    key: &str,
     terms: &Terms,
 ) -> anyhow::Result<Uuid> {
     let plan: Value = serde_json::from_str(SEATING_PLAN)?;
     let post = |path: &'static str, body: Value| {
         Call::post(path, &body)
             .authorized(organizer.clone())
-            .keyed(format!("demo-catalogue{path}"))
+            .keyed(format!("{key}{path}"))
     };
     let venue = json!({
         "name": plan["name"],

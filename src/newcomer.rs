@@ -19,6 +19,8 @@ use crate::{
 
 /// File of the data folder that remembers the demo catalogue.
 const FILE: &str = "demo.json";
+/// Idempotency keys of the import begin so: there is one demo catalogue per data folder.
+const KEY: &str = "demo-catalogue";
 /// What the newcomer may spend: enough for every place of the hall.
 const POINTS: u64 = 1_000_000;
 /// Time to read before paying.
@@ -65,6 +67,11 @@ pub(crate) async fn prepare(app: &App) -> anyhow::Result<Option<DemoShow>> {
 }
 
 impl DemoShow {
+    /// The show, once everything is there.
+    pub(crate) fn show_id(&self) -> Option<Uuid> {
+        self.show_id
+    }
+
     fn save(&self, path: &Path) -> anyhow::Result<()> {
         let text = serde_json::to_vec_pretty(self)?;
         data_folder::write_whole(path, &text).with_context(|| path.display().to_string())
@@ -80,10 +87,10 @@ impl DemoShow {
             hold_seconds: HOLD_SECONDS,
             max_seats_per_customer: MAX_SEATS_PER_CUSTOMER,
         };
-        let show_id = catalogue::import(&server, &organizer, &terms).await?;
+        let show_id = catalogue::import(&server, &organizer, KEY, &terms).await?;
         let charge = Call::post("/v1/points/charges", &json!({"amount": POINTS}))
             .authorized(customer)
-            .keyed("demo-catalogue");
+            .keyed(KEY);
         let _: Value = catalogue::created(&server, charge).await?;
         // The first line shows seats at once.
         app.settle().await?;
@@ -98,7 +105,10 @@ pub(crate) fn banner(app: &App) -> String {
         "Frontrow serves {url}\n  data folder   {}\n  API           {url}/docs/\n",
         app.data().display()
     );
-    let Some((demo, show_id)) = app.demo_show().and_then(|demo| Some((demo, demo.show_id?))) else {
+    let Some((demo, show_id)) = app
+        .demo_show()
+        .and_then(|demo| Some((demo, demo.show_id()?)))
+    else {
         return text;
     };
     let token = app.token(Role::Customer, demo.customer_id);

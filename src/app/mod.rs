@@ -204,3 +204,6 @@ impl App {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,7 +60,9 @@ pub async fn play(app: &App, fans: u32) -> anyhow::Result<Report> {
         hold_seconds: HOLD_SECONDS,
         max_seats_per_customer: MAX_SEATS_PER_FAN,
     };
-    let show_id = catalogue::import(&connections, &organizer, &terms).await?;
+    // Each run has a show of its own, whatever else the data folder holds.
+    let key = format!("demo-{}", Uuid::now_v7());
+    let show_id = catalogue::import(&connections, &organizer, &key, &terms).await?;
     let crowd = (0..fans)
         .map(|_| bearer(&app.token(Role::Customer, Uuid::now_v7())))
         .collect::<anyhow::Result<Vec<_>>>()?;
