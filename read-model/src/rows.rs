@@ -138,6 +138,14 @@ impl Rows {
         }
     }
 
+    /// The rows of `seat_plans` that an event beyond `position` changed.
+    pub(crate) fn plans_since(&self, position: u64) -> Result<Vec<Document>, Error> {
+        let maps = self.seat_maps.iter();
+        maps.filter(|(_, map)| map.plan_position() > position)
+            .map(plan_document)
+            .collect()
+    }
+
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
         self.concerts.is_empty()

@@ -32,10 +32,10 @@ pub(super) async fn write(pool: &SqlitePool, write: &Write) -> Result<(), Error>
 fn tables(write: &Write) -> Result<Vec<(Table, String)>, Error> {
     let mut tables = Vec::with_capacity(Table::ALL.len());
     for table in Table::ALL {
-        let mut documents = write.rows.documents(table)?;
-        if table == Table::SeatPlans {
-            documents = new_plans(write, documents);
-        }
+        let documents = match table {
+            Table::SeatPlans => write.rows.plans_since(known_plans(write))?,
+            _ => write.rows.documents(table)?,
+        };
         if !documents.is_empty() {
             tables.push((table, pairs(&documents)));
         }
@@ -43,24 +43,15 @@ fn tables(write: &Write) -> Result<Vec<(Table, String)>, Error> {
     Ok(tables)
 }
 
-/// Plans are large and never change after the first batch that shows them: those that the store has are left out.
-fn new_plans(write: &Write, mut documents: Vec<Document>) -> Vec<Document> {
+/// Plans are large and never change after the first batch that shows them: those up to this position are in the store
+/// already.
+fn known_plans(write: &Write) -> u64 {
     let seat_maps = ProjectionId::SeatMaps.name();
     let moved = write
         .advance
         .iter()
         .filter(|(old, _)| old.projection == seat_maps);
-    if let Some(known) = moved.map(|(old, _)| old.position).min() {
-        let new: BTreeSet<String> = write
-            .rows
-            .seat_maps
-            .iter()
-            .filter(|(_, map)| map.plan_position() > known)
-            .map(|(show, _)| show.to_string())
-            .collect();
-        documents.retain(|document| new.contains(&document.key));
-    }
-    documents
+    moved.map(|(old, _)| old.position).min().unwrap_or_default()
 }
 
 fn pairs(documents: &[Document]) -> String {
