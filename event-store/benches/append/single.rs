@@ -1,11 +1,12 @@
 //! What the committer is measured against: one transaction per append on one open connection, prepared statements, the same
-//! tables, all statements of an append in one call to the connection's thread.
+//! tables and settings; the statements one after another, as an application writes them, or all in one call to the connection's
+//! thread, which is the most that one transaction per append can give.
 
 use std::time::Duration;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use event_store::{
     SqliteEventLog,
-    claims::ClaimChange,
     log::{Append, EventLog, sqlite::Options},
     timers::WakeAt,
 };
@@ -19,7 +20,21 @@ use tokio_util::task::TaskTracker;
 
 use crate::{disk::Folder, workload};
 
-pub(crate) async fn appends_per_second(folder: &Folder, callers: usize, span: Duration) -> f64 {
+/// How an append's statements are sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Send {
+    /// One after another.
+    Statements,
+    /// All at once.
+    OneCall,
+}
+
+pub(crate) async fn appends_per_second(
+    folder: &Folder,
+    callers: usize,
+    span: Duration,
+    send: Send,
+) -> f64 {
     let path = folder.log();
     // Creates the tables.
     let log = SqliteEventLog::open(&path, Options::default())
@@ -31,6 +46,7 @@ pub(crate) async fn appends_per_second(folder: &Folder, callers: usize, span: Du
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(false)
+        .pragma("temp_store", "MEMORY")
         .pragma("cache_size", "-16384")
         .pragma("wal_autocheckpoint", "32768")
         .disable_statement_logging()
@@ -39,7 +55,7 @@ pub(crate) async fn appends_per_second(folder: &Folder, callers: usize, span: Du
         .unwrap();
     let (queue, waiting) = mpsc::channel(callers);
     let tasks = TaskTracker::new();
-    tasks.spawn(write_one_by_one(connection, waiting));
+    tasks.spawn(write_one_by_one(connection, waiting, send));
     tasks.close();
     let rate = workload::run(callers, span, move |append| {
         let queue = queue.clone();
@@ -56,45 +72,65 @@ pub(crate) async fn appends_per_second(folder: &Folder, callers: usize, span: Du
 
 type Waiting = mpsc::Receiver<(Append, oneshot::Sender<()>)>;
 
-async fn write_one_by_one(mut connection: SqliteConnection, mut waiting: Waiting) {
+async fn write_one_by_one(mut connection: SqliteConnection, mut waiting: Waiting, send: Send) {
+    let all = include_str!("single.sql");
+    // The same statements with the same parameters, one text each.
+    let each: Vec<String> = all.split_inclusive(";\n").map(str::to_owned).collect();
     while let Some((append, reply)) = waiting.recv().await {
-        write(&mut connection, append).await;
+        let values = Values::of(append);
+        match send {
+            Send::OneCall => values.run(&mut connection, all).await,
+            Send::Statements => {
+                for sql in &each {
+                    values.run(&mut connection, sql).await;
+                }
+            }
+        }
         reply.send(()).unwrap();
     }
 }
 
-async fn write(connection: &mut SqliteConnection, mut append: Append) {
-    let mut part = append.streams.remove(0);
-    let event = part.events.remove(0);
-    let command = append.commands.remove(0);
-    let ClaimChange::Set { namespace, key, .. } = append.claims.remove(0) else {
-        unreachable!("the workload only sets claims")
-    };
-    let WakeAt::At(wake_at) = part.wake_at else {
-        unreachable!("the workload sets timers")
-    };
-    let text = |time: chrono::DateTime<chrono::Utc>| {
-        time.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
-    };
-    let query = sqlx::query(include_str!("single.sql"))
-        .bind(part.stream.aggregate_type.to_string())
-        .bind(part.stream.aggregate_id.to_string())
-        .bind(i64::try_from(part.expected_version).unwrap())
-        .bind(event.event_type)
-        .bind(event.event_version)
-        .bind(event.payload)
-        .bind(event.metadata.to_string())
-        .bind(event.event_id.to_string())
-        .bind(event.command_id.to_string())
-        .bind(part.routing_key)
-        .bind(text(append.recorded_at))
-        .bind(text(wake_at))
-        .bind(command.fingerprint.0)
-        .bind(namespace)
-        .bind(key);
-    connection
-        .fetch_many(query)
-        .try_for_each(|_| async { Ok(()) })
-        .await
-        .unwrap();
+/// What is bound, by the numbers that `single.sql` gives it.
+struct Values {
+    append: Append,
+    recorded_at: String,
+    wake_at: String,
+}
+
+impl Values {
+    fn of(append: Append) -> Self {
+        let WakeAt::At(wake_at) = append.streams[0].wake_at else {
+            unreachable!("the workload sets timers")
+        };
+        let text = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Micros, true);
+        Self {
+            recorded_at: text(append.recorded_at),
+            wake_at: text(wake_at),
+            append,
+        }
+    }
+
+    async fn run(&self, connection: &mut SqliteConnection, sql: &str) {
+        let (part, command) = (&self.append.streams[0], &self.append.commands[0]);
+        let event = &part.events[0];
+        let (namespace, key) = self.append.claims[0].pair();
+        let query = sqlx::query(sql)
+            .bind(&*part.stream.aggregate_type)
+            .bind(&*part.stream.aggregate_id)
+            .bind(i64::try_from(part.expected_version).unwrap())
+            .bind(&event.event_type)
+            .bind(&event.event_version)
+            .bind(&event.payload)
+            .bind(&*event.metadata)
+            .bind(event.event_id.to_string())
+            .bind(event.command_id.to_string())
+            .bind(&part.routing_key)
+            .bind(&self.recorded_at)
+            .bind(&self.wake_at)
+            .bind(&command.fingerprint.0)
+            .bind(namespace)
+            .bind(key);
+        let done = connection.fetch_many(query);
+        done.try_for_each(|_| async { Ok(()) }).await.unwrap();
+    }
 }

@@ -1,4 +1,4 @@
-//! What the callers append: each has a stream of its own, and each append one event, one command and one claim.
+//! What the callers append: each append opens a stream, as a payment does, with one event, one command, one claim and a timer.
 
 use std::{
     future::Future,
@@ -28,8 +28,7 @@ static PAYLOAD: LazyLock<String> = LazyLock::new(|| {
 
 /// One caller's appends.
 pub(crate) struct Caller {
-    stream: StreamId,
-    version: u64,
+    count: u64,
     metadata: Arc<str>,
 }
 
@@ -38,21 +37,20 @@ impl Caller {
         let metadata =
             r#"{"actor":"customer","correlation_id":"018f4c8a-1111-7aaa-8bbb-000000000000"}"#;
         Self {
-            stream: StreamId::new("show", Uuid::now_v7().to_string()),
-            version: 0,
+            count: 0,
             metadata: Arc::from(metadata),
         }
     }
 
     pub(crate) fn next(&mut self) -> Append {
         let command_id = Uuid::new_v5(&Uuid::now_v7(), b"command");
-        let expected_version = self.version;
-        self.version += 1;
+        let stream = StreamId::new("payment", Uuid::now_v7().to_string());
+        self.count += 1;
         Append {
             streams: vec![StreamAppend {
-                stream: self.stream.clone(),
-                expected_version,
-                routing_key: self.stream.aggregate_id.to_string(),
+                stream: stream.clone(),
+                expected_version: 0,
+                routing_key: stream.aggregate_id.to_string(),
                 events: vec![NewEvent {
                     event_id: Uuid::new_v5(&command_id, b"0"),
                     command_id,
@@ -61,7 +59,7 @@ impl Caller {
                     payload: PAYLOAD.clone(),
                     metadata: Arc::clone(&self.metadata),
                 }],
-                wake_at: WakeAt::At(time(expected_version + 600)),
+                wake_at: WakeAt::At(time(self.count + 600)),
             }],
             commands: vec![CommandRecord {
                 command_id,
@@ -72,9 +70,9 @@ impl Caller {
             claims: vec![ClaimChange::Set {
                 namespace: "reservation".to_owned(),
                 key: Uuid::now_v7().to_string(),
-                stream: self.stream.clone(),
+                stream,
             }],
-            recorded_at: time(expected_version),
+            recorded_at: time(self.count),
         }
     }
 }

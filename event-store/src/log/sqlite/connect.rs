@@ -58,6 +58,8 @@ impl Connect {
                 .synchronous(options.synchronous)
                 // Asks macOS for a flush that reaches the disk; nothing elsewhere.
                 .pragma("fullfsync", "ON")
+                // A statement of many rows keeps the pages it changed until it ends: a file would cost a write for each.
+                .pragma("temp_store", "MEMORY")
                 .pragma("cache_size", WRITER_CACHE)
                 .pragma("wal_autocheckpoint", CHECKPOINT_PAGES),
             reader: both.pragma("query_only", "ON"),

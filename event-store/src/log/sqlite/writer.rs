@@ -138,7 +138,7 @@ impl Writer {
         let rows = Rows::of(&appends, None);
         let statements = Arc::clone(&self.statements);
         let connection = self.connection().await.map_err(Failure::Nothing)?;
-        match store(connection, &statements, false, &rows).await {
+        match store(connection, &statements, false, rows).await {
             Ok(first) => Ok(batch::committed(batch, first)),
             Err(failure) => Err(self.roll_back(failure).await),
         }
@@ -176,7 +176,7 @@ impl Writer {
             .await?;
         } else {
             let rows = Rows::of(&rest, Some(&found.holders));
-            let first = store(connection, &statements, true, &rows).await?;
+            let first = store(connection, &statements, true, rows).await?;
             let mut stored = batch::committed(rest, first).into_iter();
             for outcome in outcomes.iter_mut().filter(|o| o.is_none()) {
                 *outcome = stored.next();
@@ -255,11 +255,14 @@ async fn store(
     connection: &mut SqliteConnection,
     statements: &Statements,
     begun: bool,
-    rows: &Rows<'_>,
+    rows: Rows<'_>,
 ) -> Result<Position, Failure> {
-    let count = to_i64(rows.events);
-    let advance = |sql| sqlx::query(sql).bind(&*rows.guards).bind(count).bind(count);
-    let (length, largest) = (rows.tables.len(), SIZES[SIZES.len() - 1]);
+    let Rows {
+        events,
+        guards,
+        mut tables,
+    } = rows;
+    let (length, largest) = (tables.len(), SIZES[SIZES.len() - 1]);
     let first = if length <= largest {
         let size = Statements::size_for(length);
         let (sql, before_commit) = if begun {
@@ -267,7 +270,7 @@ async fn store(
         } else {
             (&statements.whole, statements::WHOLE_BEFORE_COMMIT)
         };
-        let call = rows.tables.bind(advance(&sql[size]), 0, SIZES[size]);
+        let call = tables.bind(take_positions(&sql[size], guards, events), SIZES[size]);
         execute(connection, call, Some(before_commit)).await?
     } else {
         let sql = if begun {
@@ -275,17 +278,23 @@ async fn store(
         } else {
             statements::OPEN
         };
-        let first = execute(connection, advance(sql), None).await?;
+        let first = execute(connection, take_positions(sql, guards, events), None).await?;
         for from in (0..length).step_by(largest) {
             let size = Statements::size_for(length - from);
             let call = sqlx::query(&statements.tables[size]);
-            let call = rows.tables.bind(call, from, SIZES[size]);
+            let call = tables.bind(call, SIZES[size]);
             execute(connection, call, None).await?;
         }
         execute(connection, sqlx::query(statements::COMMIT), Some(0)).await?;
         first
     };
     first.ok_or_else(|| Failure::Commit("the log has no head".to_owned()))
+}
+
+/// A call that begins with taking positions.
+fn take_positions(sql: &str, guards: String, events: u64) -> Call<'_> {
+    let count = to_i64(events);
+    sqlx::query(sql).bind(guards).bind(count).bind(count)
 }
 
 /// Runs a call; answers the position in the row that it returned. `before_commit`: how many statements precede its `COMMIT`, where
