@@ -100,7 +100,7 @@ pub async fn created<T: serde::de::DeserializeOwned>(
             reply.status,
             String::from_utf8_lossy(&reply.body)
         ),
-        (_, Err(failure)) => anyhow::bail!("{path} was not answered: {failure:?}"),
+        (_, Err(failure)) => anyhow::bail!("{path} was not answered: {failure}"),
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn run(settings: &Settings, arguments: &Healthcheck) -> anyhow::Resul
             "{addr} is not ready: {}",
             String::from_utf8_lossy(&reply.body)
         ),
-        Ok(Err(failure)) => bail!("{addr} does not answer: {failure:?}"),
+        Ok(Err(failure)) => bail!("{addr} does not answer: {failure}"),
         Err(_) => bail!("{addr} did not answer within {TIMEOUT:?}"),
     }
 }

@@ -98,7 +98,8 @@ async fn read_plan(connections: &Connections, show_id: Uuid) -> anyhow::Result<P
         Ok(reply) if reply.status == StatusCode::OK => {
             Plan::read(&reply.body).context("the seat map can't be read")
         }
-        other => bail!("the seat map was not answered: {other:?}"),
+        Ok(reply) => bail!("the seat map was answered {}", reply.status),
+        Err(failure) => bail!("the seat map: {failure}"),
     }
 }
 

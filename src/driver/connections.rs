@@ -1,6 +1,7 @@
 //! Kept-alive connections, at most so many, spoken to without a client library's own queues and timers.
 
 use std::{
+    fmt,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
@@ -103,6 +104,15 @@ pub enum Failure {
     Unknown(String),
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotSent(why) => write!(f, "not sent: {why}"),
+            Self::Unknown(why) => write!(f, "sent, but not answered: {why}"),
+        }
+    }
+}
+
 /// At most `max` connections to one server. Calls beyond wait, and their wait counts as latency.
 #[derive(Debug)]
 pub struct Connections {
@@ -195,8 +205,7 @@ impl Connections {
     }
 
     async fn connect(&self) -> Result<Sender, Failure> {
-        let not_sent =
-            |error: &dyn std::fmt::Display| Failure::NotSent(format!("connect: {error}"));
+        let not_sent = |error: &dyn fmt::Display| Failure::NotSent(format!("connect: {error}"));
         let stream = TcpStream::connect(self.addr)
             .await
             .map_err(|e| not_sent(&e))?;
