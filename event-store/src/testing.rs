@@ -133,6 +133,11 @@ impl FaultyLog {
         self.faults.lock().unwrap().extend(faults);
     }
 
+    /// Nothing planned goes wrong any more.
+    pub(crate) fn heal(&self) {
+        self.faults.lock().unwrap().clear();
+    }
+
     /// Holds appends back until [`FaultyLog::open_gate`].
     pub(crate) fn close_gate(&self) {
         self.gate.forget_permits(Semaphore::MAX_PERMITS);

@@ -36,7 +36,7 @@ struct SeatsHeld {
 struct Seat {
     zone: String,
     row: u64,
-    seat: u64,
+    number: u64,
     category: String,
     points: u64,
 }
@@ -58,10 +58,10 @@ impl Decider for Show {
         reservation: &Uuid,
         now: DateTime<Utc>,
     ) -> Result<Vec<SeatsHeld>, SoldOut> {
-        let seat = |seat| Seat {
+        let seat = |number| Seat {
             zone: "block-12".to_owned(),
             row: state.holds,
-            seat,
+            number,
             category: "standard".to_owned(),
             points: 4_200,
         };

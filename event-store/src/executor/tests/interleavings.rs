@@ -81,6 +81,7 @@ async fn check(calls: Vec<Call>, faults: Vec<Fault>, width: usize) {
     }
     check_answers(&rig, acknowledged).await;
     check_streams(&rig).await;
+    rig.log.heal();
     for id in ["a", "b", "c"] {
         let last = one
             .execute(id, request(id, Command::Deposit(1)))
