@@ -5,17 +5,17 @@ WITH batch (aggregate_type, aggregate_id, expected, version, back, recorded_at, 
     (?, ?, ?, ?, ?, ?, ?)
 )
 SELECT
-    b.aggregate_type, b.aggregate_id,
+    batch.aggregate_type, batch.aggregate_id,
     CASE
-        WHEN b.expected = ifnull((
+        WHEN batch.expected = ifnull((
             SELECT h.version
             FROM stream_head AS h
-            WHERE h.aggregate_type = b.aggregate_type AND h.aggregate_id = b.aggregate_id
-        ), 0) THEN b.version
+            WHERE h.aggregate_type = batch.aggregate_type AND h.aggregate_id = batch.aggregate_id
+        ), 0) THEN batch.version
     END,
-    (SELECT next_position FROM log_head) - b.back, b.recorded_at, b.wake_at
-FROM batch AS b
-WHERE b.aggregate_type IS NOT NULL
+    (SELECT next_position FROM log_head) - batch.back, batch.recorded_at, batch.wake_at
+FROM batch
+WHERE batch.aggregate_type IS NOT NULL
 ON CONFLICT (aggregate_type, aggregate_id) DO UPDATE SET
     version = excluded.version,
     position = excluded.position,

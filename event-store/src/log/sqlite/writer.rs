@@ -103,8 +103,8 @@ enum Failure {
     Constraint(String),
     /// Nothing is stored.
     Nothing(Error),
-    /// `COMMIT` itself failed: it may be stored.
-    Commit(String),
+    /// `COMMIT` itself failed: it may be stored, then from this position on.
+    Commit(String, Option<Position>),
 }
 
 impl Writer {
@@ -117,7 +117,7 @@ impl Writer {
             Ok(outcomes) => outcomes,
             Err(Failure::Nothing(error)) => return Err(error),
             Err(Failure::Constraint(why)) => return Err(Error::Corrupt(why)),
-            Err(Failure::Commit(why)) => self.settle(batch, why).await?,
+            Err(Failure::Commit(why, first)) => self.settle(batch, why, first).await?,
         };
         let last = outcomes.iter().filter_map(|outcome| match outcome {
             Outcome::Committed { last, .. } => Some(*last),
@@ -189,23 +189,34 @@ impl Writer {
     ///
     /// Its pages may stand in the write-ahead log without being valid yet, and a recovery could still find them so. Another commit
     /// overwrites them: only what is there after that one is certain.
-    async fn settle(&mut self, batch: &[Append], why: String) -> Result<Vec<Outcome>, Error> {
-        let unknown = |_| Error::Unknown(why.clone());
-        let connection = self.connection().await.map_err(unknown)?;
+    async fn settle(
+        &mut self,
+        batch: &[Append],
+        why: String,
+        first: Option<Position>,
+    ) -> Result<Vec<Outcome>, Error> {
+        let unknown = || Error::Unknown(why.clone());
+        let first = first.ok_or_else(unknown)?;
+        let connection = self.connection().await.map_err(|_| unknown())?;
         let fence = include_str!("../../../sql/sqlite/fence_commit.sql");
-        run_sql(connection, fence)
-            .await
-            .map_err(|_| Error::Unknown(why.clone()))?;
-        let found = find(connection, batch).await.map_err(unknown)?;
-        let outcome = |append: &Append| {
-            let ids = append.streams.iter().flat_map(|s| &s.events);
-            let positions = ids.filter_map(|e| found.events.get(&e.event_id));
-            let positions = positions.map(|(_, position)| *position);
-            let (first, last) = (positions.clone().min()?, positions.max()?);
+        let fenced = run_sql(connection, fence).await;
+        fenced.map_err(|_| unknown())?;
+        let found = find(connection, batch).await.map_err(|_| unknown())?;
+        let stored = |append: &Append| {
+            let events = append.streams.iter().flat_map(|s| &s.events);
+            let positions = events.filter_map(|e| found.events.get(&e.event_id));
+            let mut positions: Vec<_> = positions.map(|(_, position)| *position).collect();
+            // Before it stands what an earlier append of the same command stored.
+            positions.retain(|position| *position >= first);
+            let (first, last) = (*positions.iter().min()?, *positions.iter().max()?);
             Some(Outcome::Committed { first, last })
         };
+        if !batch.iter().any(|append| stored(append).is_some()) {
+            return Err(Error::Unavailable(why));
+        }
+        let outcome = |append| stored(append).or_else(|| found.conflict(append));
         let outcomes: Option<Vec<_>> = batch.iter().map(outcome).collect();
-        outcomes.ok_or(Error::Unavailable(why))
+        outcomes.ok_or_else(unknown)
     }
 
     async fn save_snapshot(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
@@ -285,10 +296,14 @@ async fn store(
             let call = tables.bind(call, SIZES[size]);
             execute(connection, call, None).await?;
         }
-        execute(connection, sqlx::query(statements::COMMIT), Some(0)).await?;
+        let committed = execute(connection, sqlx::query(statements::COMMIT), Some(0)).await;
+        committed.map_err(|failure| match failure {
+            Failure::Commit(why, _) => Failure::Commit(why, first),
+            other => other,
+        })?;
         first
     };
-    first.ok_or_else(|| Failure::Commit("the log has no head".to_owned()))
+    first.ok_or_else(|| Failure::Commit("the log has no head".to_owned(), None))
 }
 
 /// A call that begins with taking positions.
@@ -309,27 +324,27 @@ async fn execute(
     while let Some(result) = results.next().await {
         match result {
             Ok(Either::Left(_)) => done += 1,
-            Ok(Either::Right(row)) => first = Some(number(&row, 0).map_err(Failure::Nothing)?),
+            Ok(Either::Right(row)) => {
+                first = Some(Position(number(&row, 0).map_err(Failure::Nothing)?));
+            }
             Err(error) => {
-                return Err(failure(
-                    &error,
-                    before_commit.is_some_and(|count| done >= count),
-                ));
+                let at_commit = before_commit.is_some_and(|count| done >= count);
+                return Err(failure(&error, at_commit, first));
             }
         }
     }
-    Ok(first.map(Position))
+    Ok(first)
 }
 
 async fn run_sql(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), Failure> {
     let mut results = (&mut *connection).fetch_many(sqlx::query(sql));
     while let Some(result) = results.next().await {
-        result.map_err(|e| failure(&e, false))?;
+        result.map_err(|e| failure(&e, false, None))?;
     }
     Ok(())
 }
 
-fn failure(error: &sqlx::Error, at_commit: bool) -> Failure {
+fn failure(error: &sqlx::Error, at_commit: bool, first: Option<Position>) -> Failure {
     match error {
         sqlx::Error::Database(e) if connect::is_constraint(e.as_ref()) => {
             Failure::Constraint(error.to_string())
@@ -339,7 +354,7 @@ fn failure(error: &sqlx::Error, at_commit: bool) -> Failure {
             Failure::Nothing(unavailable(error))
         }
         // The connection's thread is gone, perhaps in the midst of it.
-        _ => Failure::Commit(error.to_string()),
+        _ => Failure::Commit(error.to_string(), first),
     }
 }
 
@@ -411,4 +426,110 @@ async fn prune(
         forgotten: deleted.rows_affected(),
         more: old.count() == PRUNE_EVENTS,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::log::{
+        conformance::sample::{Draft, one, stream},
+        sqlite::Options,
+    };
+
+    async fn writer() -> Writer {
+        let name = Uuid::now_v7().to_string();
+        let path = std::env::temp_dir().join(name).with_extension("db");
+        let connect = Connect::new(&path, &Options::default());
+        Writer {
+            connection: Some(connect.open_writer().await.unwrap()),
+            connect,
+            statements: Arc::new(Statements::new()),
+            head: watch::Sender::new(Position(0)),
+        }
+    }
+
+    fn committed(first: u64, last: u64) -> Outcome {
+        Outcome::Committed {
+            first: Position(first),
+            last: Position(last),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_commit_in_doubt_is_settled_by_what_is_stored_after_the_next() {
+        let mut writer = writer().await;
+        writer.append(&[one(1, &stream("a"), 0)]).await.unwrap();
+        let batch = [
+            one(2, &stream("a"), 1),
+            one(3, &stream("b"), 5),
+            one(1, &stream("c"), 0),
+            Draft::new(4).events(&stream("d"), 0, 2).done(),
+        ];
+        let outcomes = writer.append(&batch).await.unwrap();
+        assert_eq!(outcomes[0], committed(2, 2));
+        let settled = writer.settle(&batch, "lost".to_owned(), Some(Position(2)));
+        assert_eq!(settled.await.unwrap(), outcomes);
+    }
+
+    #[tokio::test]
+    async fn a_commit_in_doubt_that_stored_nothing_is_told_so() {
+        let mut writer = writer().await;
+        let earlier = one(1, &stream("a"), 0);
+        writer.append(std::slice::from_ref(&earlier)).await.unwrap();
+        let batch = [earlier, one(2, &stream("b"), 0)];
+        let settled = writer.settle(&batch, "lost".to_owned(), Some(Position(2)));
+        let error = settled.await.unwrap_err();
+        assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
+        let settled = writer.settle(&batch, "lost".to_owned(), None).await;
+        assert!(matches!(settled, Err(Error::Unknown(_))), "{settled:?}");
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_lost_is_opened_again() {
+        let mut writer = writer().await;
+        let connection = writer.connection.take().unwrap();
+        connection.close().await.unwrap();
+        let outcomes = writer.append(&[one(1, &stream("a"), 0)]).await.unwrap();
+        assert_eq!(outcomes, [committed(1, 1)]);
+    }
+
+    /// Every statement finds its rows by an index: none reads a whole table.
+    #[tokio::test]
+    async fn no_statement_scans_a_table() {
+        let mut writer = writer().await;
+        let connection = writer.connection().await.unwrap();
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/sqlite");
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let sql = std::fs::read_to_string(&path).unwrap();
+            let code = sql.lines().filter(|line| !line.starts_with("--"));
+            let code: String = code.collect::<Vec<_>>().join("\n");
+            for statement in code.split_inclusive(';').map(str::trim) {
+                let verbs = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"];
+                if !verbs.iter().any(|verb| statement.starts_with(verb)) {
+                    continue;
+                }
+                let explained = ["EXPLAIN QUERY PLAN ", statement].concat();
+                let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(&explained)
+                    .fetch_all(&mut *connection)
+                    .await
+                    .unwrap();
+                for (.., step) in plan {
+                    let small = [
+                        "json_each",
+                        "VIRTUAL",
+                        "log_head",
+                        "commands_pruned",
+                        "batch",
+                    ];
+                    let lists = ["_sqlx_migrations", "sqlite_schema", "CONSTANT ROW"];
+                    let may = small.iter().chain(&lists).any(|name| step.contains(name));
+                    let scans = step.starts_with("SCAN") && !step.contains("USING");
+                    assert!(!scans || may, "{}: {step}", path.display());
+                }
+            }
+        }
+    }
 }
