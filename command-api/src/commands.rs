@@ -70,7 +70,7 @@ impl Fingerprints for HmacFingerprints {
 /// Two bodies that mean the same have the same form.
 ///
 /// # Panics
-/// If `body` can't be written as JSON: only a map with other keys than strings or a failing serializer brings it about.
+/// If `body` can't be written as JSON: a map with other keys than strings, or a failing serializer.
 pub fn canonical(body: &impl Serialize) -> Vec<u8> {
     let value = serde_json::to_value(body)
         .expect("request bodies have string keys and no fallible serializer");

@@ -1,8 +1,8 @@
 //! 1 ACCEPT: HTTP in, events out.
 //!
-//! A route checks who asks, turns the body into a command of the domain and hands it to the command's executor; the answer
-//! is built from the events alone, so that a repeat of the request can be answered from the log. Process managers finish
-//! what a request began and carry out what time alone makes due.
+//! A route checks who asks, turns the body into a command of the domain and hands it to the command's executor; the
+//! answer is built from the events alone, so that a repeat of the request can be answered from the log. Process managers
+//! finish what a request began and carry out what time alone makes due.
 
 pub mod call;
 pub mod codes;

@@ -8,10 +8,10 @@
 //!                       show: payment abandoned ─▶ account credited, or barred ─▶ payment failed
 //! ```
 //!
-//! Each step is one append under an id made of the payment and the step's name: whoever repeats a step, the request that
-//! began the payment or the process manager after a crash, changes nothing. The show is the point of no return: once it
-//! confirmed, abandoning is refused for good and the saga goes forward. A timeout or an unknown outcome is repeated, never
-//! compensated.
+//! Each step is one append under an id made of the payment and the step's name: whoever repeats a step, the request
+//! that began the payment or the process manager after a crash, changes nothing. The show is the point of no return:
+//! once it confirmed, abandoning is refused for good and the saga goes forward. A timeout or an unknown outcome is
+//! repeated, never compensated.
 
 use domain::{
     ids::PaymentId,

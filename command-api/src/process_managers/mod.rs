@@ -1,7 +1,7 @@
 //! Process managers: events in, commands out. They finish what a request began and carry out what time alone makes due.
 //!
-//! They keep nothing in memory that matters: what is to be done stands in the log as timers, and each step is one append
-//! that repeating does not change. So a crash, or two managers at once, cost time only.
+//! They keep nothing in memory that matters: what is to be done stands in the log as timers, and each step is one
+//! append that repeating does not change. So a crash, or two managers at once, cost time only.
 
 pub mod checkout;
 mod hold_expiry;

@@ -1,5 +1,5 @@
-//! Due timers of one kind of aggregate: polled from the log, handled a bounded number at a time, tried again with growing
-//! pauses.
+//! Due timers of one kind of aggregate: polled from the log, handled a bounded number at a time, tried again with
+//! growing pauses.
 
 use std::{collections::HashMap, fmt::Display, time::Duration};
 
@@ -28,8 +28,8 @@ struct BackOff {
     pause: Duration,
 }
 
-/// Serves the timers of streams of `aggregate_type` until `shutdown`, each by `handle`. What is under way at `shutdown` is
-/// left where it stands: every step is durable, and its timer stays set.
+/// Serves the timers of streams of `aggregate_type` until `shutdown`, each by `handle`. What is under way at `shutdown`
+/// is left where it stands: every step is durable, and its timer stays set.
 pub(super) async fn serve<'a, E: Display>(
     deps: &Deps,
     aggregate_type: &'static str,

@@ -226,9 +226,9 @@ async fn an_arena_is_registered_and_sold() {
     assert_eq!(scheduled["capacity"], registered["seats"]);
     let best = json!({"category": category, "quantity": 4});
     let hold = json!({"show_id": scheduled["show_id"], "best_available": best});
-    let held = api
+    let answer = api
         .post(&api.customer(1), "/v1/reservations", hold)
         .await
         .is(201);
-    assert_eq!(held["seats"].as_array().unwrap().len(), 4);
+    assert_eq!(answer["seats"].as_array().unwrap().len(), 4);
 }

@@ -67,6 +67,21 @@ async fn a_step_that_keeps_failing_is_left_to_the_manager() {
 }
 
 #[tokio::test]
+async fn the_manager_tries_again_after_a_pause() {
+    let faults = Faults::new("PaymentCompleted", Fault::Unavailable, ALWAYS);
+    let api = Api::failing(faults.clone(), DEADLINE).await;
+    let reservation = held(&api).await;
+    api.pay(1, &reservation, "k").await.is(202);
+    api.advance(10);
+    let struck = faults.struck();
+    api.manage();
+    struck.await;
+    faults.heal();
+    api.until("PaymentCompleted", 1).await;
+    assert_paid_once(&api, &reservation, "back-off").await;
+}
+
+#[tokio::test]
 async fn an_unknown_outcome_is_told_and_resolved_by_its_key() {
     let api = Api::failing(
         Faults::new("PointsCharged", Fault::UnknownLost, ALWAYS),

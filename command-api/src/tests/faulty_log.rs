@@ -15,7 +15,7 @@ use event_store::{
     snapshot::Snapshot,
     timers::Due,
 };
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 /// How an append fails.
@@ -31,11 +31,24 @@ pub(super) enum Fault {
 
 /// Appends with an event of this name fail so often.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Faults(Option<(&'static str, Fault, Arc<AtomicUsize>)>);
+pub(super) struct Faults(Option<(&'static str, Fault, Arc<AtomicUsize>)>, Arc<Notify>);
 
 impl Faults {
     pub(super) fn new(event: &'static str, fault: Fault, times: usize) -> Self {
-        Self(Some((event, fault, Arc::new(AtomicUsize::new(times)))))
+        let left = Arc::new(AtomicUsize::new(times));
+        Self(Some((event, fault, left)), Arc::default())
+    }
+
+    /// Waits for the next fault.
+    pub(super) async fn struck(&self) {
+        self.1.notified().await;
+    }
+
+    /// No more faults.
+    pub(super) fn heal(&self) {
+        if let Some((_, _, left)) = &self.0 {
+            left.store(0, Ordering::SeqCst);
+        }
     }
 
     /// Whether all faults have happened.
@@ -55,6 +68,7 @@ impl Faults {
         let one_less = |left: usize| left.checked_sub(1);
         left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less)
             .ok()?;
+        self.1.notify_waiters();
         Some(*fault)
     }
 }
