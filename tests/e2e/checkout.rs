@@ -83,9 +83,9 @@ async fn a_repeated_payment_answers_the_same() {
     let sale = Sale::open(&app).await;
     let fan = Fan::with_points(&app, 100).await;
     let held = sale.hold(&app, &fan, &["A-1-1"]).await;
-    let same =
+    let replies =
         join_all((0..10).map(|_| fan.pay(&app, &held["reservation_id"]).key("pay").send())).await;
-    let answers: BTreeSet<String> = same
+    let answers: BTreeSet<String> = replies
         .into_iter()
         .filter(|reply| reply.status == 201)
         .map(|reply| reply.body.to_string())
@@ -212,6 +212,76 @@ enum Finisher {
     Manager,
 }
 
+/// A customer of the demo show, whose every command has its path for a key.
+struct Visitor {
+    client: Client,
+    token: String,
+}
+
+impl Visitor {
+    async fn post(
+        &self,
+        served: &Served,
+        path: &str,
+        body: &Value,
+    ) -> reqwest::Result<(u16, Value)> {
+        let call = self
+            .client
+            .post(format!("{}{path}", served.base))
+            .bearer_auth(&self.token);
+        let reply = call
+            .header("idempotency-key", path)
+            .json(body)
+            .send()
+            .await?;
+        Ok((reply.status().as_u16(), reply.json().await?))
+    }
+
+    async fn get(&self, served: &Served, path: &str) -> Value {
+        let reply = self
+            .client
+            .get(format!("{}{path}", served.base))
+            .bearer_auth(&self.token)
+            .send()
+            .await
+            .unwrap();
+        reply.json().await.unwrap()
+    }
+
+    /// Buys points and holds two seats.
+    async fn hold_two(&self, served: &Served) -> Value {
+        let charge = json!({"amount": 100_000});
+        assert_eq!(
+            self.post(served, "/v1/points/charges", &charge)
+                .await
+                .unwrap()
+                .0,
+            201
+        );
+        let shows = self.get(served, "/v1/shows").await;
+        let show = shows["items"][0]["show_id"].as_str().unwrap();
+        let free = self
+            .get(served, &format!("/v1/shows/{show}/seats?status=available"))
+            .await;
+        let best =
+            json!({"category": free["seats"][0]["category"], "quantity": 2, "adjacent": false});
+        let wish = json!({"show_id": show, "best_available": best});
+        let (status, held) = self.post(served, "/v1/reservations", &wish).await.unwrap();
+        assert_eq!(status, 201, "{held}");
+        held
+    }
+
+    /// Whether the reservation is sold and its payment ended.
+    async fn has_paid(&self, served: &Served, held: &Value) -> bool {
+        let path = format!(
+            "/v1/reservations/{}",
+            held["reservation_id"].as_str().unwrap()
+        );
+        self.get(served, &path).await["status"] == "confirmed"
+            && self.get(served, "/v1/me/payments").await["items"][0]["status"] == "completed"
+    }
+}
+
 /// The process dies right after a step; after a restart the payment ends once, whoever finishes it.
 async fn cut_off(step: &str, finisher: Finisher) {
     let data = DataFolder::new();
@@ -220,62 +290,21 @@ async fn cut_off(step: &str, finisher: Finisher) {
         .timeout(Duration::from_secs(20))
         .build()
         .unwrap();
-    let fan = token(&data.0, "customer");
-    let post = async |base: &str, path: &str, body: Value| {
-        let call = client
-            .post(format!("{base}{path}"))
-            .bearer_auth(&fan)
-            .header("idempotency-key", path)
-            .json(&body);
-        let reply = call.send().await?;
-        let status = reply.status().as_u16();
-        Ok::<(u16, Value), reqwest::Error>((status, reply.json().await?))
+    let fan = Visitor {
+        client,
+        token: token(&data.0, "customer"),
     };
-    let get = async |base: &str, path: &str| {
-        let reply = client
-            .get(format!("{base}{path}"))
-            .bearer_auth(&fan)
-            .send()
-            .await
-            .unwrap();
-        reply.json::<Value>().await.unwrap()
-    };
-    let shows = get(&served.base, "/v1/shows").await;
-    let show = &shows["items"][0];
-    let seats = get(
-        &served.base,
-        &format!(
-            "/v1/shows/{}/seats?status=available",
-            show["show_id"].as_str().unwrap()
-        ),
-    )
-    .await;
-    let category = &seats["seats"][0]["category"];
-    post(
-        &served.base,
-        "/v1/points/charges",
-        json!({"amount": 100_000}),
-    )
-    .await
-    .unwrap();
-    let best = json!({"category": category, "quantity": 2, "adjacent": false});
-    let hold = json!({"show_id": show["show_id"], "best_available": best});
-    let (status, held) = post(&served.base, "/v1/reservations", hold).await.unwrap();
-    assert_eq!(status, 201, "{held}");
+    let held = fan.hold_two(&served).await;
     let pay = json!({"reservation_id": held["reservation_id"], "method": "points"});
     assert!(
-        post(&served.base, "/v1/payments", pay.clone())
-            .await
-            .is_err(),
+        fan.post(&served, "/v1/payments", &pay).await.is_err(),
         "the process outlived {step}"
     );
     drop(served);
 
     let served = Served::start(&data.0);
     if finisher == Finisher::Repeat {
-        let (status, paid) = post(&served.base, "/v1/payments", pay.clone())
-            .await
-            .unwrap();
+        let (status, paid) = fan.post(&served, "/v1/payments", &pay).await.unwrap();
         assert_eq!(
             (status, &paid["status"]),
             (201, &json!("completed")),
@@ -283,27 +312,21 @@ async fn cut_off(step: &str, finisher: Finisher) {
         );
     }
     let deadline = Instant::now() + Duration::from_secs(40);
-    let path = format!(
-        "/v1/reservations/{}",
-        held["reservation_id"].as_str().unwrap()
-    );
-    while get(&served.base, &path).await["status"] != "confirmed"
-        || get(&served.base, "/v1/me/payments").await["items"][0]["status"] != "completed"
-    {
+    while !fan.has_paid(&served, &held).await {
         assert!(
             Instant::now() < deadline,
             "nobody finished what was cut off after {step}"
         );
         tokio::task::yield_now().await;
     }
-    let (status, paid) = post(&served.base, "/v1/payments", pay).await.unwrap();
+    let (status, paid) = fan.post(&served, "/v1/payments", &pay).await.unwrap();
     let balance = 100_000 - held["amount"].as_i64().unwrap();
     assert_eq!(
         (status, paid["balance"].as_i64()),
         (201, Some(balance)),
         "after {step}: {paid}"
     );
-    assert_eq!(get(&served.base, "/v1/me/points").await["balance"], balance);
+    assert_eq!(fan.get(&served, "/v1/me/points").await["balance"], balance);
     served.stop();
     assert_clean(&data);
 }
@@ -321,10 +344,12 @@ fn a_checkout_cut_off_by_a_crash_is_finished_by_the_process_manager() {
     let run = |step| {
         tokio::runtime::Runtime::new()
             .unwrap()
-            .block_on(cut_off(step, Finisher::Manager))
+            .block_on(cut_off(step, Finisher::Manager));
     };
     std::thread::scope(|threads| {
         let started = STEPS.map(|step| threads.spawn(move || run(step)));
-        started.map(|thread| thread.join().unwrap());
+        for thread in started {
+            thread.join().unwrap();
+        }
     });
 }

@@ -130,7 +130,7 @@ impl TestApp {
         let base = format!("http://{}", app.addr());
         let client = Client::builder()
             .pool_max_idle_per_host(512)
-            .timeout(Duration::from_secs(60))
+            .timeout(Duration::from_mins(1))
             .build()
             .unwrap();
         Self {

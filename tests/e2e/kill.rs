@@ -109,8 +109,8 @@ impl Worker {
                 continue;
             };
             let best = json!({"category": "Stalls", "quantity": 1, "adjacent": true});
-            let hold = json!({"show_id": round.show, "best_available": best});
-            let Some(held) = self.command(client, round, "/v1/reservations", hold).await else {
+            let wish = json!({"show_id": round.show, "best_available": best});
+            let Some(held) = self.command(client, round, "/v1/reservations", wish).await else {
                 continue;
             };
             let pay = json!({"reservation_id": held["reservation_id"], "method": "points"});
@@ -132,7 +132,7 @@ impl Worker {
             let again = repeat_until_known(client, base, &self.token, &command).await;
             match &command.answer {
                 Some(first) if first.0 < 300 => {
-                    assert_eq!(*first, again, "{} {}", command.path, command.key)
+                    assert_eq!(*first, again, "{} {}", command.path, command.key);
                 }
                 // A refusal before anything was recorded is decided anew.
                 Some(_) => {}
@@ -229,7 +229,7 @@ async fn load_and_kill(
         over: AtomicBool::new(false),
     };
     let kill = async {
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(120);
+        let deadline = tokio::time::Instant::now() + Duration::from_mins(2);
         loop {
             let under_way = round.under_way.load(Ordering::SeqCst);
             if round.acknowledged.load(Ordering::SeqCst) >= ACKNOWLEDGED && under_way >= 32 {

@@ -53,8 +53,8 @@ async fn an_unchanged_map_is_not_sent_again() {
     let tag = first.headers["etag"].to_str().unwrap().to_owned();
     let get = |path: &str| app.call(reqwest::Method::GET, path, "", None);
     let path = sale.path("/seats/status");
-    let same = get(&path).header("if-none-match", &tag).send().await;
-    assert_eq!((same.status, &same.body), (304, &json!("")));
+    let unchanged = get(&path).header("if-none-match", &tag).send().await;
+    assert_eq!((unchanged.status, &unchanged.body), (304, &json!("")));
     let held = sale.hold(&app, &Fan::new(&app), &["A-1-1"]).await;
     let changed = get(&path)
         .header("if-none-match", &tag)
