@@ -89,7 +89,12 @@ impl Subscription for FaultySubscription {
             Fault::Skips => drop(delivery.events.pop()),
             Fault::Reorders => delivery.events.reverse(),
             Fault::FallsBack if self.deliveries == 2 => delivery.cursor.position = Position(1),
-            Fault::LosesOnCancel => tokio::task::yield_now().await,
+            // Many turns, because how many pass before the log answers differs from one time to the next.
+            Fault::LosesOnCancel => {
+                for _ in 0..32 {
+                    tokio::task::yield_now().await;
+                }
+            }
             Fault::Changes => {
                 let events = delivery.events.iter_mut();
                 events.for_each(|event| event.payload.push(' '));
