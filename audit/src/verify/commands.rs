@@ -1,12 +1,15 @@
 //! Commands: each that the log knows points at exactly its events.
 
-use std::sync::Arc;
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+};
 
-use event_store::{EventLog, RecordedEvent, log};
+use event_store::{EventLog, Position, RecordedEvent, log};
 use uuid::Uuid;
 
 use super::{
-    Error, PAGE,
+    Error, PAGE, next_page,
     report::{At, Check, Findings},
 };
 
@@ -20,59 +23,114 @@ struct Run {
     due: bool,
 }
 
+/// Commands and where their events stand, in any order: equal sums are, but for a chance of one in 2^128, of equal commands. So the
+/// many that are right need no look-up each.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Sum {
+    count: u64,
+    halves: [u64; 2],
+}
+
+impl Sum {
+    fn add(&mut self, keys: &[RandomState; 2], command: Uuid, first: u64, last: u64) {
+        self.count += 1;
+        for (half, key) in self.halves.iter_mut().zip(keys) {
+            *half = half.wrapping_add(key.hash_one((command, first, last)));
+        }
+    }
+}
+
 /// Follows the commands through the log.
 #[derive(Debug)]
 pub(super) struct Commands {
     log: Arc<dyn EventLog>,
+    /// Commands of events up to here may have been forgotten.
     pruned: u64,
     /// The last run seen: it may go on.
     open: Option<Run>,
-    found: u64,
+    /// Drawn anew for each check, so that nobody can make two wrongs add up.
+    keys: [RandomState; 2],
+    sum: Sum,
 }
 
 impl Commands {
     pub(super) async fn new(log: Arc<dyn EventLog>) -> Result<Self, Error> {
         let pruned = log.pruned_until().await?.0;
+        let keys = [RandomState::new(), RandomState::new()];
         Ok(Self {
             log,
             pruned,
             open: None,
-            found: 0,
+            keys,
+            sum: Sum::default(),
         })
     }
 
-    /// Checks the commands of the next events, but for the last: it may go on.
-    pub(super) async fn apply(
-        &mut self,
-        events: &[RecordedEvent],
-        findings: &mut Findings,
-    ) -> Result<(), Error> {
-        let mut ended = Vec::new();
+    /// Takes account of the next events.
+    pub(super) fn apply(&mut self, events: &[RecordedEvent], findings: &mut Findings) {
         for event in events {
-            // What time makes due is recorded without a command, by nobody.
-            let due = event.event_type == "HoldExpired" && event.metadata == "{}";
-            match &mut self.open {
-                Some(run)
-                    if run.command == event.command_id && run.last + 1 == event.position.0 =>
-                {
-                    run.last = event.position.0;
-                    run.due &= due;
-                }
-                open => {
-                    let run = Run {
-                        command: event.command_id,
-                        first: event.position.0,
-                        last: event.position.0,
-                        due,
-                    };
-                    ended.extend(open.replace(run));
+            if let Some(run) = next_run(&mut self.open, event) {
+                self.end_run(run, findings);
+            }
+        }
+    }
+
+    fn end_run(&mut self, run: Run, findings: &mut Findings) {
+        findings.checked(Check::Commands, 1);
+        if !run.due && run.first > self.pruned {
+            self.sum.add(&self.keys, run.command, run.first, run.last);
+        }
+    }
+
+    /// Compares what was seen with what the log knows, and looks closer where they differ.
+    pub(super) async fn finish(mut self, head: u64, findings: &mut Findings) -> Result<(), Error> {
+        if let Some(run) = self.open.take() {
+            self.end_run(run, findings);
+        }
+        let mut listed = Sum::default();
+        let mut after = None;
+        loop {
+            let page = self.log.list_commands(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.command_id);
+            for command in &page {
+                let (first, last) = (command.first.0, command.last.0);
+                if first > self.pruned && first <= head {
+                    listed.add(&self.keys, command.command_id, first, last);
                 }
             }
         }
-        self.check(&ended, findings).await
+        if listed == self.sum {
+            return Ok(());
+        }
+        // The log may have been pruned beside us: then this finds nothing.
+        self.pruned = self.log.pruned_until().await?.0;
+        self.look_up(head, findings).await?;
+        self.name_strangers(head, findings).await
     }
 
-    async fn check(&mut self, runs: &[Run], findings: &mut Findings) -> Result<(), Error> {
+    /// Goes through the log again and looks each command up.
+    async fn look_up(&self, head: u64, findings: &mut Findings) -> Result<(), Error> {
+        let mut open = None;
+        let mut after = Position(0);
+        while after.0 < head {
+            let page = next_page(&*self.log, after, Position(head)).await?;
+            let runs: Vec<_> = page
+                .events
+                .iter()
+                .filter_map(|event| next_run(&mut open, event))
+                .collect();
+            self.check(&runs, findings).await?;
+            after = page.end();
+            if after == Position(0) {
+                break;
+            }
+        }
+        let last: Vec<_> = open.into_iter().collect();
+        self.check(&last, findings).await
+    }
+
+    async fn check(&self, runs: &[Run], findings: &mut Findings) -> Result<(), Error> {
         let ids: Vec<_> = runs.iter().map(|run| run.command).collect();
         let known = match self.log.known_commands(&ids).await {
             Ok(known) => known,
@@ -83,13 +141,9 @@ impl Commands {
             Err(error) => return Err(error.into()),
         };
         for (run, known) in runs.iter().zip(known) {
-            findings.checked(Check::Commands, 1);
             match known {
-                Some(known) if (known.first.0, known.last.0) == (run.first, run.last) => {
-                    self.found += 1;
-                }
+                Some(known) if (known.first.0, known.last.0) == (run.first, run.last) => {}
                 Some(known) => {
-                    self.found += 1;
                     let Run {
                         command,
                         first,
@@ -112,27 +166,6 @@ impl Commands {
         Ok(())
     }
 
-    /// Checks the last command, and that there are no others.
-    pub(super) async fn finish(mut self, head: u64, findings: &mut Findings) -> Result<(), Error> {
-        let last: Vec<_> = self.open.take().into_iter().collect();
-        self.check(&last, findings).await?;
-        let (mut after, mut stored) = (None, 0);
-        loop {
-            let page = self.log.list_commands(after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.command_id);
-            stored += page
-                .iter()
-                .filter(|command| command.first.0 <= head)
-                .count() as u64;
-        }
-        // Pruning beside us takes commands away that were counted before.
-        if stored > self.found {
-            self.name_strangers(head, findings).await?;
-        }
-        Ok(())
-    }
-
     /// Names the commands whose events are not theirs; slow, and needed only when there are some.
     async fn name_strangers(&self, head: u64, findings: &mut Findings) -> Result<(), Error> {
         let mut after = None;
@@ -143,7 +176,7 @@ impl Commands {
             };
             after = Some(last.command_id);
             for command in page.iter().filter(|command| command.first.0 <= head) {
-                let before = event_store::Position(command.first.0.saturating_sub(1));
+                let before = Position(command.first.0.saturating_sub(1));
                 let events = match self.log.read_all(before, 1).await {
                     // An event that can't be read is a finding already.
                     Err(log::Error::Corrupt(_)) => continue,
@@ -165,5 +198,25 @@ impl Commands {
                 }
             }
         }
+    }
+}
+
+/// Adds an event to the run that it goes on, or begins another; answers the run that has ended.
+fn next_run(open: &mut Option<Run>, event: &RecordedEvent) -> Option<Run> {
+    // What time makes due is recorded without a command, by nobody.
+    let due = event.event_type == "HoldExpired" && event.metadata == "{}";
+    let position = event.position.0;
+    match open {
+        Some(run) if run.command == event.command_id && run.last + 1 == position => {
+            run.last = position;
+            run.due &= due;
+            None
+        }
+        open => open.replace(Run {
+            command: event.command_id,
+            first: position,
+            last: position,
+            due,
+        }),
     }
 }

@@ -210,11 +210,8 @@ async fn read_log(
     let mut page = next_page(&**log, Position(0), head).await?;
     while !page.events.is_empty() || page.unreadable.is_some() {
         // The next page is read while this one is entered.
-        let (following, entered) = tokio::join!(
-            next_page(&**log, page.end(), head),
-            enter(&page, &mut books, &mut commands, findings)
-        );
-        entered?;
+        let enter = async { enter(&page, &mut books, &mut commands, findings) };
+        let (following, ()) = tokio::join!(next_page(&**log, page.end(), head), enter);
         progress(Progress {
             phase: Phase::Log,
             done: books.streams.position(),
@@ -234,13 +231,8 @@ async fn read_log(
     Ok(books)
 }
 
-async fn enter(
-    page: &Page,
-    books: &mut Books,
-    commands: &mut Commands,
-    findings: &mut Findings,
-) -> Result<(), Error> {
-    let looked_up = commands.apply(&page.events, findings).await;
+fn enter(page: &Page, books: &mut Books, commands: &mut Commands, findings: &mut Findings) {
+    commands.apply(&page.events, findings);
     for event in &page.events {
         books.apply(event, findings);
     }
@@ -248,7 +240,6 @@ async fn enter(
         findings.add(Check::Events, At::Position(*position), detail);
         books.streams.skip(*position);
     }
-    looked_up
 }
 
 /// Some events, and perhaps one behind them that the log itself can't read.

@@ -63,7 +63,7 @@ async fn tells_how_far_it_has_come() {
     };
     let told = std::sync::Mutex::new(Vec::new());
     let report = verify(&deps, &options(), |progress| {
-        told.lock().unwrap().push(progress)
+        told.lock().unwrap().push(progress);
     })
     .await
     .unwrap();
@@ -100,9 +100,9 @@ async fn works_beside_a_running_server() {
                 .await;
             let hold =
                 json!({"show_id": show, "best_available": {"category": "Stalls", "quantity": 1}});
-            let (status, held) = world.try_post(who, "/v1/reservations", hold).await;
+            let (status, answer) = world.try_post(who, "/v1/reservations", hold).await;
             if status == 201 {
-                let id = held["reservation_id"].as_str().unwrap();
+                let id = answer["reservation_id"].as_str().unwrap();
                 if who % 2 == 0 {
                     world.pay(who, id).await;
                 } else {

@@ -1,8 +1,9 @@
 //! Reading: each function is one statement.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
 use sqlx::{Row, SqliteExecutor, sqlite::SqliteRow};
 use uuid::Uuid;
 
@@ -101,19 +102,39 @@ pub(super) async fn list_stream_heads<'e>(
     after: Option<&StreamId>,
     limit: usize,
 ) -> Result<Vec<(StreamId, StreamHead)>, Error> {
-    let rows = sqlx::query(include_str!("../../../sql/sqlite/list_stream_heads.sql"))
+    type Row<'a> = (
+        Cow<'a, str>,
+        Cow<'a, str>,
+        u64,
+        u64,
+        Cow<'a, str>,
+        Option<Cow<'a, str>>,
+    );
+    let row = sqlx::query(include_str!("../../../sql/sqlite/list_stream_heads.sql"))
         .bind(after.map_or("", |s| &*s.aggregate_type))
         .bind(after.map_or("", |s| &*s.aggregate_id))
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(db)
+        .fetch_one(db)
         .await
         .map_err(|e| unavailable(&e))?;
-    rows.iter()
-        .map(|row| {
-            let stream = stream_id(text(row, 0)?, text(row, 1)?);
-            Ok((stream, stream_head(row, 2)?))
+    let rows: Vec<Row<'_>> = page(&row)?;
+    rows.into_iter()
+        .map(|(kind, id, version, position, recorded_at, wake_at)| {
+            let head = StreamHead {
+                version,
+                position: Position(position),
+                recorded_at: time(&recorded_at)?,
+                wake_at: wake_at.as_deref().map(time).transpose()?,
+            };
+            Ok((stream_id(&kind, &id), head))
         })
         .collect()
+}
+
+/// The rows of a page that SQL has put into one JSON text.
+fn page<'r, T: Deserialize<'r>>(row: &'r SqliteRow) -> Result<Vec<T>, Error> {
+    serde_json::from_str(text(row, 0)?)
+        .map_err(|e| Error::Corrupt(format!("a row of a page can't be read: {e}")))
 }
 
 pub(super) async fn commands<'e>(
@@ -144,13 +165,37 @@ pub(super) async fn list_commands<'e>(
     after: Option<Uuid>,
     limit: usize,
 ) -> Result<Vec<KnownCommand>, Error> {
-    let rows = sqlx::query(include_str!("../../../sql/sqlite/list_commands.sql"))
+    let row = sqlx::query(include_str!("../../../sql/sqlite/list_commands.sql"))
         .bind(after.map(|id| id.to_string()).unwrap_or_default())
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(db)
+        .fetch_one(db)
         .await
         .map_err(|e| unavailable(&e))?;
-    rows.iter().map(known_command).collect()
+    let rows: Vec<(Cow<'_, str>, Cow<'_, str>, u64, u64)> = page(&row)?;
+    rows.into_iter()
+        .map(|(id, fingerprint, first, last)| {
+            Ok(KnownCommand {
+                command_id: uuid(&id)?,
+                fingerprint: Fingerprint(from_hex(&fingerprint)?),
+                first: Position(first),
+                last: Position(last),
+            })
+        })
+        .collect()
+}
+
+fn from_hex(digits: &str) -> Result<Vec<u8>, Error> {
+    let byte = |pair: &[u8]| {
+        let pair = std::str::from_utf8(pair).ok()?;
+        u8::from_str_radix(pair, 16).ok()
+    };
+    digits
+        .as_bytes()
+        .chunks(2)
+        .map(|pair| {
+            byte(pair).ok_or_else(|| Error::Corrupt(format!("{digits:?} is not hexadecimal")))
+        })
+        .collect()
 }
 
 pub(super) async fn pruned<'e>(db: impl SqliteExecutor<'e>) -> Result<Position, Error> {
@@ -202,22 +247,20 @@ pub(super) async fn list_claims<'e>(
     limit: usize,
 ) -> Result<Vec<Claim>, Error> {
     let (namespace, key) = after.unwrap_or_default();
-    let rows = sqlx::query(include_str!("../../../sql/sqlite/list_claims.sql"))
+    let row = sqlx::query(include_str!("../../../sql/sqlite/list_claims.sql"))
         .bind(namespace)
         .bind(key)
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(db)
+        .fetch_one(db)
         .await
         .map_err(|e| unavailable(&e))?;
-    rows.iter()
-        .map(|row| {
-            Ok(Claim {
-                namespace: text(row, 0)?.to_owned(),
-                key: text(row, 1)?.to_owned(),
-                stream: stream_id(text(row, 2)?, text(row, 3)?),
-            })
-        })
-        .collect()
+    let rows: Vec<(String, String, Cow<'_, str>, Cow<'_, str>)> = page(&row)?;
+    let claims = rows.into_iter().map(|(namespace, key, kind, id)| Claim {
+        namespace,
+        key,
+        stream: stream_id(&kind, &id),
+    });
+    Ok(claims.collect())
 }
 
 pub(super) async fn due<'e>(
