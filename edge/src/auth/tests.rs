@@ -1,3 +1,5 @@
+//! Tokens as clients send them: the good ones, and each way to be wrong.
+
 use std::{
     collections::HashSet,
     fs,
