@@ -3,10 +3,15 @@
 //! Tokens are JWTs signed with Ed25519. The [`Signer`] lives where tokens are issued; the [`Verifier`] holds public keys only, by
 //! `kid`. A handler names [`Principal`] (or [`Authenticated`]) among its arguments and asks it for a role:
 //!
-//! ```ignore
-//! async fn cancel_show(principal: Principal) -> Result<Response, Problem> {
+//! ```
+//! use edge::{
+//!     Problem,
+//!     auth::{Principal, Role},
+//! };
+//!
+//! async fn cancel_show(principal: Principal) -> Result<(), Problem> {
 //!     principal.require(Role::Organizer)?;
-//! #   todo!()
+//!     Ok(())
 //! }
 //! ```
 
