@@ -116,6 +116,9 @@ pub(crate) fn banner(app: &App) -> String {
         {"category": SHOWCASE_CATEGORY, "quantity": 2, "adjacent": true}});
     let headers = format!("-H 'Authorization: Bearer {token}' -H 'Content-Type: application/json'");
     let find_id = r#"sed 's/.*"reservation_id":"\([^"]*\)".*/\1/'"#;
+    // A file carries the reservation from one line to the next, so that each works in a shell of its own.
+    let folder = fs::canonicalize(app.data()).unwrap_or_else(|_| app.data().to_owned());
+    let kept = quoted(&folder.join("hold.json"));
     let lines = [
         (
             "list seats",
@@ -125,12 +128,12 @@ pub(crate) fn banner(app: &App) -> String {
         ),
         (
             "hold two for five minutes",
-            format!("HELD=$(curl -s {url}/v1/reservations {headers} -d '{hold}'); echo \"$HELD\""),
+            format!("curl -s {url}/v1/reservations {headers} -d '{hold}' | tee {kept}; echo"),
         ),
         (
             "pay for them",
             format!(
-                "curl -s {url}/v1/payments {headers} -d '{{\"method\":\"points\",\"reservation_id\":\"'$(echo \"$HELD\" | {find_id})'\"}}'; echo"
+                "curl -s {url}/v1/payments {headers} -d '{{\"method\":\"points\",\"reservation_id\":\"'$({find_id} {kept})'\"}}'; echo"
             ),
         ),
     ];
@@ -140,6 +143,11 @@ pub(crate) fn banner(app: &App) -> String {
         let _ = write!(text, "\n# {}. {what}\n{line}\n", number + 1);
     }
     text
+}
+
+/// A path as one word of a shell.
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -21,12 +21,13 @@ async fn the_three_lines_end_in_a_completed_payment_each_time() {
             .collect();
         assert_eq!(lines.len(), 3, "{:?}", served.banner);
         for time in 0..2 {
-            let script = lines.join("\n");
-            let output = Command::new("bash").args(["-c", &script]).output().unwrap();
-            let text = String::from_utf8_lossy(&output.stdout);
+            // Each in a shell of its own, as a newcomer with several terminals would.
+            let shell = |line: &&str| Command::new("bash").args(["-c", line]).output().unwrap();
+            let outputs: Vec<_> = lines.iter().map(shell).collect();
+            let text = String::from_utf8_lossy(&outputs[2].stdout);
             let last = text
                 .rfind("{\"payment_id\"")
-                .unwrap_or_else(|| panic!("start {start}, time {time}: {script}\n{text}"));
+                .unwrap_or_else(|| panic!("start {start}, time {time}: {lines:?}\n{text}"));
             let mut answers =
                 serde_json::Deserializer::from_str(&text[last..]).into_iter::<Value>();
             let paid = answers.next().unwrap().unwrap();
