@@ -164,26 +164,35 @@ impl SeatMapCache {
     }
 
     async fn load(&self, show: ShowId, at_least: AtLeast) -> Result<Arc<LiveMap>, Error> {
+        if let Some(live) = self.load_now(show).await? {
+            return Ok(live);
+        }
+        // Maybe it is too new. Whoever waits for a show, which need not exist, waits outside of its lane.
+        let query = || self.read_model.seat_map(show);
+        let seat_maps = [ProjectionId::SeatMaps];
+        let row = self.freshness.read(at_least, &seat_maps, query).await?;
+        row.value.ok_or(Error::NotFound("show"))?;
+        let live = self.load_now(show).await?;
+        live.ok_or(Error::NotFound("show"))
+    }
+
+    /// Loads a map, unless another request has done so before; `None` where there is no row of it.
+    async fn load_now(&self, show: ShowId) -> Result<Option<Arc<LiveMap>>, Error> {
         let lane = usize::from(show.0.as_bytes()[15]) % LOAD_LANES;
         let _turn = self.lanes[lane].lock().await;
         if let Some(live) = self.find(show) {
-            return Ok(live);
+            return Ok(Some(live));
         }
         self.begun().await?;
         // Read before the row: what the projection folds between the two is passed over by position.
         let cursors = cursors(&self.read_model.checkpoints().await?, self.bus.partitions());
-        let query = || self.read_model.seat_map(show);
-        let mut row = query().await?;
-        if row.value.is_none() {
-            // Maybe it is too new. A row that is there may be old: the map catches up by itself.
-            row = self
-                .freshness
-                .read(at_least, &[ProjectionId::SeatMaps], query)
-                .await?;
-        }
-        let map = row.value.ok_or(Error::NotFound("show"))?;
+        let row = self.read_model.seat_map(show).await?;
+        // A row may be old: the map catches up by itself.
+        let Some(map) = row.value else {
+            return Ok(None);
+        };
         metrics::counter!(SEAT_MAP_LOADS).increment(1);
-        self.install(map, row.position, cursors).await
+        self.install(map, row.position, cursors).await.map(Some)
     }
 
     /// Brings a map up to where the subscription stands, and makes it one of the live ones.

@@ -146,6 +146,22 @@ async fn the_map_that_was_not_used_for_longest_leaves_memory_unless_it_is_follow
     drop(also);
 }
 
+#[tokio::test]
+async fn who_waits_for_a_show_that_is_not_there_is_in_nobodys_way() {
+    let world = World::start(Projections::Here).await;
+    let show = TestShow::schedule(&world).await;
+    let cache = &world.state.seat_maps;
+    // The last byte chooses the lane.
+    let mut id = *show.id.0.as_bytes();
+    id[0] ^= 1;
+    let nowhere = ShowId(Uuid::from_bytes(id));
+    tokio::select! {
+        biased;
+        refused = cache.get(nowhere, AtLeast(u64::MAX)) => panic!("the other had to wait for it: {refused:?}"),
+        known = cache.get(show.id, AtLeast(show.position)) => drop(known.unwrap()),
+    }
+}
+
 /// A bus whose subscriptions fail while `broken`, after having handed over whatever they had.
 #[derive(Debug)]
 struct Flaky {
