@@ -5,6 +5,7 @@
 
 pub mod checkout;
 mod hold_expiry;
+mod key_expiry;
 pub mod refund;
 mod show_cancellation;
 pub mod steps;
@@ -33,6 +34,7 @@ pub async fn run(state: AppState, shutdown: CancellationToken) {
     tokio::join!(
         timers::serve(&state, Payment::TYPE, payments, &shutdown),
         timers::serve(&state, Show::TYPE, shows, &shutdown),
+        key_expiry::run(&state, &shutdown),
         identity::sweep::run(&state, shutdown.clone()),
     );
 }
