@@ -1,7 +1,11 @@
 //! Due timers of one kind of aggregate: polled from the log, handled a bounded number at a time, tried again with
 //! growing pauses.
 
-use std::{collections::HashMap, fmt::Display, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt::Display,
+    time::Duration,
+};
 
 use event_store::{StreamId, log};
 use futures::{StreamExt, future::BoxFuture};
@@ -12,6 +16,8 @@ use crate::{metrics, state::Deps};
 
 /// Most due streams read at once.
 const BATCH: usize = 256;
+/// Most streams that wait for their next try, some hundred bytes each. Beyond it, others wait in the log until there is room.
+const MAX_WAITING: usize = 10_000;
 /// Most streams handled at the same time: each waits for commits that serve all of them together.
 const CONCURRENCY: usize = 64;
 /// Least time between two looks at the log, however fast it grows: bounds both the load and how late a timer is served.
@@ -73,12 +79,14 @@ async fn round<'a, E: Display>(
     waiting: &mut HashMap<StreamId, BackOff>,
 ) -> Result<bool, log::Error> {
     // Those that wait for their next try stand at the front; they must not hide the others.
+    let room = BATCH.min(MAX_WAITING.saturating_sub(waiting.len()));
     let due = deps
         .log
-        .due(aggregate_type, deps.clock.now(), BATCH + waiting.len())
+        .due(aggregate_type, deps.clock.now(), room + waiting.len())
         .await?;
     let now = Instant::now();
-    waiting.retain(|stream, _| due.iter().any(|due| due.stream == *stream));
+    let listed: HashSet<_> = due.iter().map(|due| &due.stream).collect();
+    waiting.retain(|stream, _| listed.contains(stream));
     let ready: Vec<_> = due
         .into_iter()
         .map(|due| due.stream)
