@@ -1,7 +1,5 @@
 //! The route table.
 
-#[cfg(test)]
-mod account_tests;
 mod announce_concert;
 mod block_seats;
 mod cancel_reservation;

@@ -1,5 +1,6 @@
 //! The command API as its clients see it, over a real log.
 
+mod accounts;
 mod cancellation;
 mod catalogue;
 mod crashes;

@@ -1,0 +1,189 @@
+//! Accounts over the real stores.
+
+mod registration;
+mod sessions;
+mod sweep;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, StatusCode, header},
+};
+use chrono::{DateTime, TimeDelta};
+use edge::auth::{Signer, Verifier};
+use event_store::{
+    Clock, Committer, EventLog, Position,
+    clock::ManualClock,
+    executor::Config,
+    log::sqlite::{Options, SqliteEventLog},
+};
+use serde_json::{Value, json};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt;
+
+use crate::{
+    AppState, Deps, Executors, Settings,
+    commands::HmacFingerprints,
+    credentials::SqliteCredentials,
+    failpoints::Failpoints,
+    identity::{self, Identity},
+    key_store::SqliteKeyStore,
+    passwords::{self, Passwords},
+    reservations::Reservations,
+    testing::Folder,
+};
+
+struct App {
+    folder: Folder,
+    state: AppState,
+    router: Router,
+    clock: Arc<ManualClock>,
+}
+
+impl App {
+    async fn new() -> Self {
+        Self::with_passwords(passwords::Settings::cheap()).await
+    }
+
+    async fn with_passwords(cost: passwords::Settings) -> Self {
+        let folder = Folder::new();
+        let clock = Arc::new(ManualClock::new(
+            DateTime::from_timestamp(1_800_000_000, 0).unwrap(),
+        ));
+        let log: Arc<dyn EventLog> = Arc::new(
+            SqliteEventLog::open(&folder.path("log.db"), Options::default())
+                .await
+                .unwrap(),
+        );
+        let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
+        let committer = Committer::start(log.clone(), &tasks, shutdown.clone());
+        let time: Arc<dyn Clock> = clock.clone();
+        let executors = Executors::new(
+            &log,
+            &committer,
+            &time,
+            &Config::default(),
+            &tasks,
+            &shutdown,
+        );
+        let signer = Arc::new(Signer::open(&folder.path("keys")).unwrap());
+        let now = {
+            let time = time.clone();
+            Arc::new(move || time.now())
+        };
+        let identity = Identity::new(
+            Arc::new(SqliteKeyStore::open(&folder.path("keys.db")).await.unwrap()),
+            Arc::new(
+                SqliteCredentials::open(&folder.path("log.db"))
+                    .await
+                    .unwrap(),
+            ),
+            Passwords::new(&cost).unwrap(),
+            signer.clone(),
+            identity::Settings::default(),
+        );
+        let state = AppState::new(Deps {
+            log: log.clone(),
+            clock: time,
+            executors,
+            fingerprints: Arc::new(HmacFingerprints::new(&[7; 32])),
+            verifier: Arc::new(Verifier::new([signer.public_key()], now)),
+            identity: Arc::new(identity.await.unwrap()),
+            reservations: Reservations::new(log),
+            failpoints: Failpoints::default(),
+            settings: Settings::default(),
+        });
+        let router = crate::router(state.clone());
+        Self {
+            folder,
+            state,
+            router,
+            clock,
+        }
+    }
+
+    async fn send(&self, request: Request<Body>) -> (StatusCode, Value) {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        let body = axum::body::to_bytes(response.into_body(), 65_536)
+            .await
+            .unwrap();
+        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+
+    async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
+        self.send(post(path, None, &body)).await
+    }
+
+    async fn register(
+        &self,
+        key: Option<&str>,
+        email: &str,
+        password: &str,
+    ) -> (StatusCode, Value) {
+        let body = json!({"email": email, "password": password, "name": "Anna"});
+        self.send(post("/v1/customers", key, &body)).await
+    }
+
+    async fn sign_in(&self, email: &str, password: &str) -> (StatusCode, Value) {
+        self.post(
+            "/v1/sessions",
+            json!({"email": email, "password": password}),
+        )
+        .await
+    }
+
+    async fn refresh(&self, tokens: &Value) -> (StatusCode, Value) {
+        self.post(
+            "/v1/sessions/refresh",
+            json!({"refresh_token": tokens["refresh_token"]}),
+        )
+        .await
+    }
+
+    async fn sign_out(&self, token: &str) -> (StatusCode, Value) {
+        let request = Request::delete("/v1/sessions/current")
+            .header(header::AUTHORIZATION, format!("Bearer {token}"));
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    async fn events(&self) -> usize {
+        self.state
+            .log
+            .read_all(Position(0), 1_000)
+            .await
+            .unwrap()
+            .len()
+    }
+
+    async fn pending(&self) -> (usize, usize) {
+        let later = self.clock.now() + TimeDelta::days(1);
+        let keys = self
+            .state
+            .identity
+            .keys
+            .pending_keys(later, 1_000)
+            .await
+            .unwrap();
+        let passwords = self
+            .state
+            .identity
+            .credentials
+            .pending_passwords(later, 1_000)
+            .await
+            .unwrap();
+        (keys.len(), passwords.len())
+    }
+}
+
+fn post(path: &str, key: Option<&str>, body: &Value) -> Request<Body> {
+    let mut request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
+    if let Some(key) = key {
+        request = request.header("Idempotency-Key", key);
+    }
+    request.body(Body::from(body.to_string())).unwrap()
+}
+
+const SECRET: &str = "correct horse";
