@@ -19,4 +19,5 @@ mod operation;
 mod points;
 mod queries;
 mod quickstart;
+mod refusals;
 mod streams;
