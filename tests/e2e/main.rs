@@ -11,6 +11,7 @@ mod catalogue;
 mod checkout;
 mod contention;
 mod edge_cases;
+mod example;
 mod expiry;
 mod holds;
 mod identity;
