@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     error::Error,
-    freshness::{AtLeast, POSITION},
+    freshness::{AtLeast, POSITION, WAIT},
     metrics::STREAMS,
     seat_map_cache::{Changes, Following, Since, snapshot_event},
     state::AppState,
@@ -33,7 +33,7 @@ const PACE: Duration = Duration::from_millis(50);
 const PREAMBLE: &str = "retry: 1000\n\n";
 
 /// Streams a show's seat map: `snapshot`, then `seats` for what changed. `id` is a position; a client that comes back with it in
-/// `Last-Event-ID` gets what it missed, or a new `snapshot`.
+/// `Last-Event-ID` gets what it missed, or a new `snapshot` where that is not known (a position not reached within 2 s, too).
 #[utoipa::path(
     get,
     path = "/v1/shows/{id}/seats/stream",
@@ -122,17 +122,18 @@ impl Follower {
     }
 
     async fn wait(&mut self) -> Option<Bytes> {
-        let heartbeat_at = Instant::now() + HEARTBEAT;
-        let heartbeat = || Some(Bytes::from_static(b":\n\n"));
         if let Some(seen) = self.seen.filter(|seen| *seen > self.loaded) {
             // The client has seen more elsewhere than is known here yet.
             let there = |position: &Option<u64>| position.is_some_and(|position| position >= seen);
-            match timeout_at(heartbeat_at, self.positions.wait_for(there)).await {
+            let there = self.positions.wait_for(there);
+            match timeout_at(Instant::now() + WAIT, there).await {
                 Ok(Ok(_)) => self.loaded = seen,
                 Ok(Err(_)) => return None,
-                Err(_) => return heartbeat(),
+                // That position is another log's: one that was begun anew, or none at all.
+                Err(_) => self.seen = None,
             }
         }
+        let heartbeat_at = Instant::now() + HEARTBEAT;
         sleep_until(self.next_at).await;
         loop {
             if let Some(chunk) = self.missed() {
@@ -142,7 +143,7 @@ impl Follower {
             match timeout_at(heartbeat_at, self.following.changed()).await {
                 Ok(true) => {}
                 Ok(false) => return None,
-                Err(_) => return heartbeat(),
+                Err(_) => return Some(Bytes::from_static(b":\n\n")),
             }
         }
     }

@@ -151,6 +151,17 @@ async fn a_client_that_has_seen_more_waits_until_it_is_known_here() {
 }
 
 #[tokio::test]
+async fn a_client_of_another_log_gets_a_snapshot() {
+    let (world, mut show) = world_with_show().await;
+    let mut client = Client::connect(&world, &show, Some(show.position + 1_000_000)).await;
+    let (name, id, _) = client.event().await;
+    assert_eq!((name.as_str(), id), ("snapshot", show.position));
+    show.hold(&world, Uuid::now_v7(), &["A-1"]).await;
+    let (name, id, _) = client.event().await;
+    assert_eq!((name.as_str(), id), ("seats", show.position));
+}
+
+#[tokio::test]
 async fn streams_end_at_shutdown() {
     let (world, show) = world_with_show().await;
     let mut client = Client::connect(&world, &show, None).await;
