@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use chrono::Datelike;
+
 use super::{Error, Show, command::Schedule};
 use crate::{
     ids::CustomerId,
@@ -11,6 +13,8 @@ use crate::{
 
 /// Longest hold: beyond an hour it is a reservation without payment.
 pub const MAX_HOLD_SECONDS: u32 = 3_600;
+/// Last year that RFC 3339 can write; the first is 0.
+const LAST_YEAR: i32 = 9_999;
 /// Largest limit per customer; with it one hold stays far below the size of an event.
 pub const MAX_PLACES_PER_CUSTOMER: u32 = 100;
 
@@ -69,6 +73,7 @@ pub(super) fn check_schedule(schedule: &Schedule) -> Result<(), Error> {
         schedule.max_seats_per_customer,
         MAX_PLACES_PER_CUSTOMER,
     )?;
+    check_years(schedule)?;
     if schedule
         .off_sale_at
         .is_some_and(|off| off <= schedule.on_sale_at)
@@ -80,6 +85,21 @@ pub(super) fn check_schedule(schedule: &Schedule) -> Result<(), Error> {
         });
     }
     check_prices(schedule)
+}
+
+fn check_years(schedule: &Schedule) -> Result<(), Error> {
+    let instants = [
+        ("starts_at", Some(schedule.starts_at)),
+        ("on_sale_at", Some(schedule.on_sale_at)),
+        ("off_sale_at", schedule.off_sale_at),
+    ];
+    for (at, instant) in instants {
+        if instant.is_some_and(|instant| !(0..=LAST_YEAR).contains(&instant.year())) {
+            let detail = format!("must be in the years 0000 to {LAST_YEAR}, in UTC");
+            return Err(Error::Invalid { at, detail });
+        }
+    }
+    Ok(())
 }
 
 fn check_prices(schedule: &Schedule) -> Result<(), Error> {

@@ -92,7 +92,7 @@ fn prices_name_exactly_the_categories() {
 #[test]
 fn terms_are_bounded() {
     type Change = fn(&mut Schedule);
-    let changes: [(&str, Change); 7] = [
+    let changes: [(&str, Change); 10] = [
         ("hold_seconds", |schedule| schedule.hold_seconds = 0),
         ("hold_seconds", |schedule| {
             schedule.hold_seconds = MAX_HOLD_SECONDS + 1;
@@ -102,6 +102,15 @@ fn terms_are_bounded() {
         }),
         ("max_seats_per_customer", |schedule| {
             schedule.max_seats_per_customer = MAX_PLACES_PER_CUSTOMER + 1;
+        }),
+        ("starts_at", |schedule| {
+            schedule.starts_at = "-0001-12-31T23:59:59Z".parse().unwrap();
+        }),
+        ("on_sale_at", |schedule| {
+            schedule.on_sale_at = "+10000-01-01T00:00:00Z".parse().unwrap();
+        }),
+        ("off_sale_at", |schedule| {
+            schedule.off_sale_at = Some("+10000-01-01T00:00:00Z".parse().unwrap());
         }),
         ("off_sale_at", |schedule| {
             schedule.off_sale_at = Some(schedule.on_sale_at);
