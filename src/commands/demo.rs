@@ -40,15 +40,15 @@ pub(super) fn run(
     let app = server.block_on(App::start(config))?;
     let report = crowd.block_on(demo::play(&app, arguments.fans))?;
     if output == Output::Text {
-        print(&format!("{report}\n"));
+        print(&format!("{report}\n"))?;
     }
     let verdict = crowd.block_on(verify::verify(&settings));
     server.block_on(app.shutdown())?;
     let verdict = verdict?;
     match output {
-        Output::Text => print(&verdict.to_string()),
+        Output::Text => print(&verdict.to_string())?,
         Output::Json => {
-            print(&json!({"on_sale": report.to_json(), "audit": verdict}).to_string());
+            print(&json!({"on_sale": report.to_json(), "audit": verdict}).to_string())?;
         }
     }
     Ok(verify::status(&verdict))

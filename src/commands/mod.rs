@@ -7,7 +7,12 @@ mod serve;
 mod token;
 mod verify;
 
-use std::{io::Write, process::ExitCode};
+use std::{
+    io::{ErrorKind, Write},
+    process::ExitCode,
+};
+
+use anyhow::Context;
 
 use crate::{
     cli::{Audit, Cli, Command, Serve},
@@ -51,10 +56,15 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Prints a result. A reader that has gone away is no failure.
-fn print(text: &str) {
+/// Prints a result. A reader that has gone away is no failure; a full disk is.
+fn print(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("the result can't be written to standard output")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The runtime of a command.

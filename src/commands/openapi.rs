@@ -6,7 +6,7 @@ use super::print;
 use crate::api;
 
 pub(super) fn run() -> anyhow::Result<ExitCode> {
-    print(document()?.trim_end());
+    print(document()?.trim_end())?;
     Ok(ExitCode::SUCCESS)
 }
 

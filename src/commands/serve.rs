@@ -38,7 +38,12 @@ async fn serve(config: AppConfig) -> anyhow::Result<ExitCode> {
         }
     };
     tracing::info!(address = %app.addr(), data = %app.data().display(), "serving");
-    print(&newcomer::banner(&app));
+    if let Err(error) = print(&newcomer::banner(&app)) {
+        tracing::warn!(
+            error = format!("{error:#}"),
+            "the first steps were not printed"
+        );
+    }
     let signal = signals.next().await;
     tracing::info!(signal, "shutting down");
     app.shutdown().await?;

@@ -21,6 +21,6 @@ pub(super) fn run(settings: &Settings, arguments: &Token) -> anyhow::Result<Exit
         Role::Customer => Uuid::now_v7(),
         Role::Organizer | Role::Auditor | Role::Admin => signer.default_subject(role),
     });
-    print(&signer.issue(Principal { id, role }, SystemClock.now(), VALID_FOR));
+    print(&signer.issue(Principal { id, role }, SystemClock.now(), VALID_FOR))?;
     Ok(ExitCode::SUCCESS)
 }

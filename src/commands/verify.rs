@@ -17,8 +17,8 @@ const FINDINGS: u8 = 1;
 pub(super) fn run(settings: &Settings, output: Output) -> anyhow::Result<ExitCode> {
     let report = runtime()?.block_on(verify(settings))?;
     match output {
-        Output::Text => print(&report.to_string()),
-        Output::Json => print(&serde_json::to_string(&report)?),
+        Output::Text => print(&report.to_string())?,
+        Output::Json => print(&serde_json::to_string(&report)?)?,
     }
     Ok(status(&report))
 }

@@ -283,3 +283,19 @@ async fn healthcheck_tells_whether_it_serves() {
     served.stop();
     assert!(!check(&base).success());
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_that_can_not_be_written_is_a_failure() {
+    let data = DataFolder::new();
+    let to = |path: &str| {
+        let out = std::fs::File::options().write(true).open(path).unwrap();
+        frontrow(&data.0, &["token", "--role", "admin"])
+            .stdout(out)
+            .output()
+            .unwrap()
+    };
+    assert!(to("/dev/null").status.success());
+    let message = refusal(&to("/dev/full"));
+    assert!(message.contains("standard output"), "{message}");
+}
