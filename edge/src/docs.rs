@@ -2,7 +2,10 @@
 
 use axum::{
     Router,
-    http::{HeaderValue, header},
+    extract::{OriginalUri, Request},
+    http::{HeaderValue, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
 };
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::openapi::{
@@ -11,7 +14,7 @@ use utoipa::openapi::{
 };
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::layers::method_not_allowed;
+use crate::layers::{method_not_allowed, no_such_route};
 
 /// The page's own scripts and styles, nothing else.
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
@@ -35,18 +38,25 @@ pub fn with_bearer(mut openapi: OpenApi) -> OpenApi {
 pub fn router(openapi: OpenApi) -> Router {
     Router::from(SwaggerUi::new("/docs").url("/openapi.json", openapi))
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn(name_what_is_missing))
         .layer(SetResponseHeaderLayer::if_not_present(
             header::CONTENT_SECURITY_POLICY,
             PAGE_POLICY,
         ))
 }
 
+/// The page answers for a file that it does not have with an empty 404.
+async fn name_what_is_missing(uri: OriginalUri, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    if response.status() == StatusCode::NOT_FOUND {
+        return no_such_route(uri).await.into_response();
+    }
+    response
+}
+
 #[cfg(test)]
 mod tests {
-    use axum::{
-        body::{Body, to_bytes},
-        extract::Request,
-    };
+    use axum::body::{Body, to_bytes};
     use tower::ServiceExt;
     use utoipa::openapi::{Info, Paths};
 
@@ -75,5 +85,17 @@ mod tests {
             assert!(!page.contains("url: \"http"), "{path}");
         }
         assert!(get("/docs/").await.contains("swagger"));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_missing_is_a_problem() {
+        let openapi = OpenApi::new(Info::new("Frontrow", "1"), Paths::new());
+        let request = Request::get("/docs/nope").body(Body::empty()).unwrap();
+        let response = router(openapi).oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+        assert_eq!(
+            response.headers()[header::CONTENT_TYPE],
+            "application/problem+json"
+        );
     }
 }

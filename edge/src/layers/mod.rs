@@ -68,7 +68,8 @@ pub fn body_limit(bytes: usize) -> DefaultBodyLimit {
     DefaultBodyLimit::max(bytes)
 }
 
-async fn no_such_route(OriginalUri(uri): OriginalUri) -> Problem {
+/// 404, as a problem: for routers that stand outside of [`apply`].
+pub(crate) async fn no_such_route(OriginalUri(uri): OriginalUri) -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
         "no_such_route",
