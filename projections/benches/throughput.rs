@@ -29,7 +29,7 @@ use domain::{
     time::Timestamp,
 };
 use event_store::{
-    Position, RecordedEvent, StreamId, SystemClock,
+    Position, RecordedEvent, StreamId,
     bus::{Bus, Cursor, Delivery, Error, Subscription},
 };
 use projections::{Deps, Progress, run};
@@ -230,7 +230,6 @@ async fn project(events: &Arc<Vec<RecordedEvent>>, largest: usize) -> Duration {
             next: 0,
         }),
         read_model: read_model::open(&url, Access::ReadWrite).await.unwrap(),
-        clock: Arc::new(SystemClock),
         progress: Progress::default(),
     };
     let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());

@@ -8,17 +8,17 @@ use read_model::ProjectionId;
 use crate::Progress;
 
 /// Position up to which a projection's rows show the log.
-pub const POSITION: &str = "projections_position";
+pub const POSITION: &str = "frontrow_projections_position";
 /// Positions received and not in a projection's rows yet.
-pub const LAG_POSITIONS: &str = "projections_lag_positions";
+pub const LAG_POSITIONS: &str = "frontrow_projections_lag_positions";
 /// Age of the oldest event received and not in a projection's rows yet; milliseconds.
-pub const LAG_MS: &str = "projections_lag_ms";
+pub const LAG_MS: &str = "frontrow_projections_lag_ms";
 /// Events folded; counts.
-pub const EVENTS: &str = "projections_events_total";
+pub const EVENTS: &str = "frontrow_projections_events_total";
 /// Time from receiving a batch to its rows being readable; seconds.
-pub const BATCH_SECONDS: &str = "projections_batch_seconds";
+pub const BATCH_SECONDS: &str = "frontrow_projections_batch_seconds";
 /// Batches that had to be tried again; counts.
-pub const RETRIES: &str = "projections_retries_total";
+pub const RETRIES: &str = "frontrow_projections_retries_total";
 
 /// Registers help and unit of each metric with the recorder that is installed.
 pub fn describe() {
@@ -54,11 +54,12 @@ pub(crate) fn retry() {
     ::metrics::counter!(RETRIES).increment(1);
 }
 
+/// Sets the gauges to how far the projections are `now`: call before each scrape, so that a worker that stands still shows too.
 #[expect(
     clippy::cast_precision_loss,
     reason = "a gauge is a float; positions stay below 2^53"
 )]
-pub(crate) fn progress(progress: &Progress, now: Timestamp) {
+pub fn publish(progress: &Progress, now: Timestamp) {
     for id in ProjectionId::ALL {
         let lag = progress.lag(id, now);
         let label = [("projection", id.name())];

@@ -8,10 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use event_store::{
-    Clock,
-    bus::{self, Bus, Delivery},
-};
+use event_store::bus::{self, Bus, Delivery};
 use read_model::ReadModel;
 use tokio_util::sync::CancellationToken;
 
@@ -33,8 +30,6 @@ pub struct Deps {
     pub bus: Arc<dyn Bus>,
     /// Where rows go.
     pub read_model: Arc<dyn ReadModel>,
-    /// To tell how old what waits is.
-    pub clock: Arc<dyn Clock>,
     /// Where the worker says how far it has come.
     pub progress: Progress,
 }
@@ -138,7 +133,6 @@ async fn follow(deps: &Deps, shutdown: &CancellationToken) -> Result<(), Error> 
         }
         deps.progress.written(|id| folder.position(id));
         metrics::batch(delivery.events.len(), began.elapsed());
-        metrics::progress(&deps.progress, deps.clock.now());
         tracing::trace!(
             log.position = delivery.cursor.position.0,
             events = delivery.events.len(),

@@ -134,7 +134,6 @@ impl World {
         let deps = projections::Deps {
             bus: bus.clone(),
             read_model: read_model.clone(),
-            clock: clock.clone(),
             progress: progress.clone(),
         };
         projected.spawn(projections::run(deps, projecting.clone()));

@@ -78,7 +78,11 @@ impl Parts {
         let mut readiness = self.readiness();
         readiness.extend(queries.readiness());
         let calls = command_api::router(commands).merge(query_api::router(queries));
-        let probes = edge::probes::router(readiness, move || telemetry::render(&metrics));
+        let (progress, clock) = (self.progress.clone(), self.config.clock.clone());
+        let probes = edge::probes::router(readiness, move || {
+            projections::metrics::publish(&progress, clock.now());
+            telemetry::render(&metrics)
+        });
         Ok(edge::layers::apply(calls, &LayersConfig::default())
             .merge(edge::docs::router(api::openapi()))
             .merge(probes))
@@ -88,7 +92,6 @@ impl Parts {
         let deps = projections::Deps {
             bus: self.stores.bus.clone(),
             read_model: self.stores.read_model.clone(),
-            clock: self.config.clock.clone(),
             progress: self.progress.clone(),
         };
         let worker = projections::run(deps, self.stages.following.end.clone());

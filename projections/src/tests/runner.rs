@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use event_store::clock::ManualClock;
 use read_model::ProjectionId;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -21,7 +20,6 @@ fn deps(store: &Store, bus: &TestBus) -> Deps {
     Deps {
         bus: Arc::new(bus.clone()),
         read_model: store.model.clone(),
-        clock: Arc::new(ManualClock::new(recorded_at(10))),
         progress: Progress::default(),
     }
 }
