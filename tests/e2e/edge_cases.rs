@@ -91,7 +91,10 @@ async fn probes_metrics_and_documents_are_served() {
         text.contains("# HELP") && text.contains("_seconds_bucket"),
         "{text}"
     );
-    assert!(text.contains("frontrow_projections_lag_positions{"), "{text}");
+    assert!(
+        text.contains("frontrow_projections_lag_positions{"),
+        "{text}"
+    );
     let document = app.get("/openapi.json", "").await.expect(200);
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
     for path in [

@@ -27,6 +27,7 @@ use axum::{
 use domain::ids::{ReservationId, ShowId};
 use edge::{Problem, json, layers::VENUE_BODY_LIMIT_BYTES, problem::ProblemBody};
 use serde::Deserialize;
+use tower::limit::GlobalConcurrencyLimitLayer;
 use utoipa::{
     IntoParams, IntoResponses, OpenApi, ToSchema,
     openapi::{self, ContentBuilder, Ref, RefOr, Response, ResponseBuilder},
@@ -34,6 +35,10 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{error::log_failed, state::AppState};
+
+/// Venues read at once: a plan of 16 MiB takes several times that while it is read. More wait, their bodies unread, until they
+/// run out of time.
+const VENUES_AT_ONCE: usize = 2;
 
 /// Every call of the command API.
 pub fn router(state: AppState) -> Router {
@@ -50,7 +55,8 @@ fn table() -> OpenApiRouter<AppState> {
         .merge(
             OpenApiRouter::new()
                 .routes(routes!(create_venue::create_venue))
-                .layer(DefaultBodyLimit::max(VENUE_BODY_LIMIT_BYTES)),
+                .layer(DefaultBodyLimit::max(VENUE_BODY_LIMIT_BYTES))
+                .layer(GlobalConcurrencyLimitLayer::new(VENUES_AT_ONCE)),
         )
         .routes(routes!(announce_concert::announce_concert))
         .routes(routes!(schedule_show::schedule_show))

@@ -1,8 +1,22 @@
 //! Venues, concerts, shows and house seats.
 
-use axum::http::Request;
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Poll,
+};
+
+use axum::{
+    body::{Body, Bytes},
+    http::Request,
+};
 use edge::auth::Role;
+use futures::{poll, stream::poll_fn};
 use serde_json::{Value, json};
+use tokio::task::yield_now;
 use uuid::Uuid;
 
 use super::{
@@ -41,6 +55,39 @@ async fn a_venue_is_registered_once_for_a_key() {
         .await
         .refused(422, "idempotency_key_reused");
     assert_eq!(api.count("VenueRegistered").await, 1);
+}
+
+#[tokio::test]
+async fn few_venues_are_read_at_once() {
+    let api = Api::start().await;
+    let organizer = api.organizer();
+    let request = |body| {
+        Request::post("/v1/venues")
+            .header("authorization", format!("Bearer {organizer}"))
+            .header("content-type", "application/json")
+            .body(body)
+            .unwrap()
+    };
+    let endless = || {
+        let body = poll_fn(|_| Poll::<Option<Result<Bytes, Infallible>>>::Pending);
+        api.answer(request(Body::from_stream(body)))
+    };
+    let read = Arc::new(AtomicBool::new(false));
+    let (seen, mut text) = (read.clone(), Some(Bytes::from(venue().to_string())));
+    let whole = poll_fn(move |_| {
+        seen.store(true, Ordering::Relaxed);
+        Poll::Ready(text.take().map(Ok::<_, Infallible>))
+    });
+    let (mut first, mut second) = (Box::pin(endless()), Box::pin(endless()));
+    let mut third = Box::pin(api.answer(request(Body::from_stream(whole))));
+    for _ in 0..10 {
+        assert!(poll!(&mut first).is_pending() && poll!(&mut second).is_pending());
+        assert!(poll!(&mut third).is_pending());
+        yield_now().await;
+    }
+    assert!(!read.load(Ordering::Relaxed), "its body waits, too");
+    drop(first);
+    third.await.is(201);
 }
 
 #[tokio::test]
