@@ -1,11 +1,11 @@
 //! The credentials as tables in the log's SQLite file, which the log's own migrations know nothing of.
 
-use std::{path::Path, time::Duration};
+use std::{future::ready, path::Path, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{
-    Row, Sqlite, SqlitePool, Transaction,
+    Database, Row, Sqlite, SqliteConnection, SqlitePool, Transaction, TransactionManager,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use uuid::Uuid;
@@ -44,6 +44,7 @@ impl SqliteCredentials {
             .busy_timeout(BUSY_TIMEOUT);
         let pool = SqlitePoolOptions::new()
             .max_connections(CONNECTIONS)
+            .before_acquire(|connection, _| Box::pin(ready(Ok(is_idle(connection)))))
             .connect_with(options)
             .await
             .map_err(unavailable)?;
@@ -69,6 +70,12 @@ impl SqliteCredentials {
             .map(drop)
             .map_err(unavailable)
     }
+}
+
+/// Whether the connection has ended its last transaction. SQLite rolls back by itself on a full disk; sqlx then fails to, and goes
+/// on counting that transaction: such a connection would refuse every other one.
+fn is_idle(connection: &SqliteConnection) -> bool {
+    <Sqlite as Database>::TransactionManager::get_transaction_depth(connection) == 0
 }
 
 /// Applies the steps that the file lacks. The log's migrations have their table to themselves; these have theirs.
@@ -280,6 +287,20 @@ mod tests {
             .await
             .unwrap();
         conformance::all(&store).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_sqlite_ended_itself_stops_no_later_one() {
+        let folder = Folder::new();
+        let path = folder.path("log.db");
+        let store = SqliteCredentials::open(&path).await.unwrap();
+        // The connection that was used last is the next one to be lent.
+        let mut ended = store.begin().await.unwrap();
+        sqlx::query("ROLLBACK").execute(&mut *ended).await.unwrap();
+        assert!(ended.commit().await.is_err());
+        for _ in 0..CONNECTIONS {
+            store.begin().await.unwrap().rollback().await.unwrap();
+        }
     }
 
     #[tokio::test]

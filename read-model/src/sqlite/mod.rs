@@ -11,12 +11,12 @@ mod statements;
 mod tests;
 mod write;
 
-use std::time::Duration;
+use std::{future::ready, time::Duration};
 
 use async_trait::async_trait;
 use domain::ids::{ConcertId, CustomerId, PaymentId, ReservationId, ShowId};
 use sqlx::{
-    ConnectOptions, SqlitePool,
+    ConnectOptions, Database, Sqlite, SqliteConnection, SqlitePool, TransactionManager,
     migrate::{MigrateError, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -62,6 +62,7 @@ impl SqliteReadModel {
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            .before_acquire(|connection, _| Box::pin(ready(Ok(is_idle(connection)))))
             .connect_with(if writable { options } else { reading.clone() })
             .await
             .map_err(failed)?;
@@ -76,6 +77,12 @@ impl SqliteReadModel {
             options: reading,
         })
     }
+}
+
+/// Whether the connection has ended its last transaction. SQLite rolls back by itself on a full disk; sqlx then fails to, and goes
+/// on counting that transaction: such a connection would refuse every other one.
+fn is_idle(connection: &SqliteConnection) -> bool {
+    <Sqlite as Database>::TransactionManager::get_transaction_depth(connection) == 0
 }
 
 fn migrations() -> Migrator {

@@ -6,7 +6,7 @@ use sqlx::{Connection, Executor, SqliteConnection};
 use uuid::Uuid;
 
 use super::{SqliteReadModel, statements};
-use crate::{Access, Error, ReadModel, Table, conformance};
+use crate::{Access, Error, ReadModel, Table, Write, conformance};
 
 /// A folder that goes away with its test.
 struct Folder(PathBuf);
@@ -45,6 +45,17 @@ async fn conforms() {
     })
     .await
     .unwrap();
+}
+
+#[tokio::test]
+async fn a_transaction_that_sqlite_ended_itself_stops_no_later_one() {
+    let folder = Folder::new();
+    let model = SqliteReadModel::open(&folder.file(), Access::ReadWrite).await;
+    let model = model.unwrap();
+    let mut ended = model.writer.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    ended.execute("ROLLBACK").await.unwrap();
+    assert!(ended.commit().await.is_err());
+    model.write(&Write::default()).await.unwrap();
 }
 
 #[tokio::test]

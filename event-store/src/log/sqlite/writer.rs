@@ -237,6 +237,12 @@ impl Writer {
     async fn prune(&mut self, before: DateTime<Utc>) -> Result<Pruned, Error> {
         let connection = self.connection().await?;
         let pruned = prune(connection, before).await;
+        // A transaction that SQLite ended itself goes on for sqlx: the connection is closed, as after an append that failed.
+        if pruned.is_err()
+            && let Some(connection) = self.connection.take()
+        {
+            drop(connection.close().await);
+        }
         pruned.map_err(|e| unavailable(&e))
     }
 
