@@ -13,6 +13,10 @@ use crate::{adapters, roles::Roles};
 /// Every key with its unit and default; also the manual.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");
 
+/// Longest deadline of a command: with the executor's grace it still ends before the request does (`REQUEST_TIMEOUT`) and before
+/// the process manager takes the payment over (`RESUME_AFTER`), ten seconds both.
+const MAX_DEADLINE_MS: u64 = 9_000;
+
 /// Everything that can be set. The sections and keys are those of [`DEFAULTS`], which explains them.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -192,7 +196,11 @@ impl Settings {
             1..=10_000_000,
         )?;
         within("executor.idle_seconds", executor.idle_seconds, 1..=86_400)?;
-        within("executor.deadline_ms", executor.deadline_ms, 100..=60_000)?;
+        within(
+            "executor.deadline_ms",
+            executor.deadline_ms,
+            100..=MAX_DEADLINE_MS,
+        )?;
         within(
             "executor.snapshot_every",
             executor.snapshot_every,
@@ -279,6 +287,7 @@ mod tests {
             ("FRONTROW__SERVERS__LISTEN", "x", "servers"),
             ("FRONTROW__EXECUTOR__BATCH", "0", "executor.batch is 0"),
             ("FRONTROW__EXECUTOR__BATCH", "many", "batch"),
+            ("FRONTROW__EXECUTOR__DEADLINE_MS", "10000", "100 to 9000"),
             ("FRONTROW__SERVER__LISTEN", "here", "listen"),
             ("FRONTROW__SERVER__ROLES", "relay", "--roles all"),
             ("FRONTROW__SERVER__ROLES", "chef", "unknown role"),
