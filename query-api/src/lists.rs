@@ -1,7 +1,7 @@
 //! Lists: pages and their parameters.
 
 use read_model::{Items, MAX_LIMIT, Page};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::error::Error;
@@ -25,6 +25,27 @@ impl<T> List<T> {
             items: page.items.into_iter().map(view).collect(),
             next_cursor: page.next_cursor,
         }
+    }
+}
+
+/// Which page.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PageParams {
+    /// 1 to 100; 50 unless given.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+impl PageParams {
+    /// The page that they name.
+    ///
+    /// # Errors
+    /// As [`page`].
+    pub(crate) fn page(self) -> Result<Page, Error> {
+        page(self.limit, self.cursor)
     }
 }
 

@@ -3,27 +3,15 @@
 use axum::extract::State;
 use edge::{Query, problem::ProblemBody};
 use read_model::ProjectionId;
-use serde::Deserialize;
 
 use crate::{
     answer::Answer,
     error::Error,
     freshness::AtLeast,
-    lists::{self, List},
+    lists::{List, PageParams},
     routes::get_concert::ConcertView,
     state::AppState,
 };
-
-/// Which page.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct Params {
-    /// 1 to 100; 50 unless given.
-    limit: Option<u32>,
-    /// `next_cursor` of the page before.
-    cursor: Option<String>,
-}
 
 /// Lists concerts, newest first.
 #[utoipa::path(
@@ -31,7 +19,7 @@ pub(crate) struct Params {
     path = "/v1/concerts",
     tag = "catalogue",
     params(
-        Params,
+        PageParams,
         ("At-Least-Position" = Option<u64>, Header, description = "Position that the answer must show; waits up to 2 s"),
     ),
     responses(
@@ -42,10 +30,10 @@ pub(crate) struct Params {
 )]
 pub(crate) async fn list_concerts(
     State(state): State<AppState>,
-    Query(params): Query<Params>,
+    Query(params): Query<PageParams>,
     at_least: AtLeast,
 ) -> Result<Answer<List<ConcertView>>, Error> {
-    let page = lists::page(params.limit, params.cursor)?;
+    let page = params.page()?;
     let query = || state.deps.read_model.concerts(&page);
     let at = state
         .freshness

@@ -7,27 +7,15 @@ use edge::{
     problem::ProblemBody,
 };
 use read_model::ProjectionId;
-use serde::Deserialize;
 
 use crate::{
     answer::Answer,
     error::Error,
     freshness::AtLeast,
-    lists::{self, List},
+    lists::{List, PageParams},
     routes::get_payment::PaymentView,
     state::AppState,
 };
-
-/// Which page.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct Params {
-    /// 1 to 100; 50 unless given.
-    limit: Option<u32>,
-    /// `next_cursor` of the page before.
-    cursor: Option<String>,
-}
 
 /// Lists the caller's payments, newest first.
 #[utoipa::path(
@@ -36,7 +24,7 @@ pub(crate) struct Params {
     tag = "payments",
     security(("bearer" = [])),
     params(
-        Params,
+        PageParams,
         ("At-Least-Position" = Option<u64>, Header, description = "Position that the answer must show; waits up to 2 s"),
     ),
     responses(
@@ -50,11 +38,11 @@ pub(crate) struct Params {
 pub(crate) async fn my_payments(
     State(state): State<AppState>,
     principal: Principal,
-    Query(params): Query<Params>,
+    Query(params): Query<PageParams>,
     at_least: AtLeast,
 ) -> Result<Answer<List<PaymentView>>, Error> {
     principal.require(Role::Customer)?;
-    let page = lists::page(params.limit, params.cursor)?;
+    let page = params.page()?;
     let query = || {
         state
             .deps

@@ -11,7 +11,7 @@ use read_model::{
     ProjectionId,
     tables::{Transaction, TransactionKind},
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -19,20 +19,9 @@ use crate::{
     answer::Answer,
     error::Error,
     freshness::AtLeast,
-    lists::{self, List},
+    lists::{List, PageParams},
     state::AppState,
 };
-
-/// Which page.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct Params {
-    /// 1 to 100; 50 unless given.
-    limit: Option<u32>,
-    /// `next_cursor` of the page before.
-    cursor: Option<String>,
-}
 
 /// One movement of points.
 #[derive(Debug, Serialize, ToSchema)]
@@ -82,7 +71,7 @@ impl From<Transaction> for TransactionView {
     tag = "points",
     security(("bearer" = [])),
     params(
-        Params,
+        PageParams,
         ("At-Least-Position" = Option<u64>, Header, description = "Position that the answer must show; waits up to 2 s"),
     ),
     responses(
@@ -96,11 +85,11 @@ impl From<Transaction> for TransactionView {
 pub(crate) async fn my_transactions(
     State(state): State<AppState>,
     principal: Principal,
-    Query(params): Query<Params>,
+    Query(params): Query<PageParams>,
     at_least: AtLeast,
 ) -> Result<Answer<List<TransactionView>>, Error> {
     principal.require(Role::Customer)?;
-    let page = lists::page(params.limit, params.cursor)?;
+    let page = params.page()?;
     let query = || {
         state
             .deps
