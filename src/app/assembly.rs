@@ -1,6 +1,14 @@
 //! Joins the crates: stores, executors, routers, tasks.
 
-use std::{future::ready, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    future::ready,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::Context;
 use axum::Router;
@@ -36,6 +44,8 @@ pub(super) struct Parts {
     pub(super) stores: Stores,
     pub(super) stages: Stages,
     health: Health,
+    /// Whether the start is complete: a client that waits for readiness finds what newcomers are shown.
+    pub(super) started: Arc<AtomicBool>,
     pub(super) progress: Progress,
 }
 
@@ -50,6 +60,7 @@ pub(super) async fn assemble(config: AppConfig) -> anyhow::Result<(SocketAddr, P
         signer,
         stages: Stages::default(),
         health: Health::default(),
+        started: Arc::default(),
         progress: Progress::default(),
         config,
     };
@@ -161,7 +172,12 @@ impl Parts {
     fn readiness(&self) -> Vec<Readiness> {
         let log = self.stores.log.clone();
         let (health, progress) = (self.health.clone(), self.progress.clone());
+        let started = self.started.clone();
         vec![
+            Readiness::new("start", move || {
+                let started = started.load(Ordering::Acquire);
+                ready(started.then_some(()).ok_or_else(|| "starting".to_owned()))
+            }),
             Readiness::new("tasks", move || ready(health.check())),
             Readiness::new("log", move || {
                 let log = log.clone();

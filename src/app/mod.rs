@@ -12,7 +12,7 @@ mod stages;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -129,6 +129,7 @@ impl App {
                 .await
                 .context("the demo catalogue can't be put up")?;
         }
+        parts.started.store(true, Ordering::Release);
         Ok(app)
     }
 

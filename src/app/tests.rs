@@ -111,3 +111,28 @@ async fn a_port_in_use_is_named() {
     let error = format!("{:#}", App::start(config).await.unwrap_err());
     assert!(error.contains(&expected), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_for_readiness_finds_the_demo_catalogue() {
+    let folder = TemporaryFolder::new().unwrap();
+    let mut config = AppConfig::for_tests(folder.path());
+    config.settings.server.demo_catalogue = true;
+    let free = std::net::TcpListener::bind(config.listen).unwrap();
+    config.listen = free.local_addr().unwrap();
+    drop(free);
+    let server = Connections::new(config.listen, 1);
+    let waiting = async {
+        while !server
+            .send(Call::get("/readyz"))
+            .await
+            .is_ok_and(|reply| reply.status.is_success())
+        {
+            tokio::task::yield_now().await;
+        }
+        server.send(Call::get("/v1/shows")).await.unwrap()
+    };
+    let (app, shows) = tokio::join!(App::start(config), timeout(PATIENCE, waiting));
+    let shows = String::from_utf8(shows.unwrap().body.to_vec()).unwrap();
+    assert!(shows.contains("\"on_sale\""), "{shows}");
+    app.unwrap().shutdown().await.unwrap();
+}
