@@ -42,7 +42,7 @@ pub fn start_logs(telemetry: &Telemetry) -> anyhow::Result<()> {
     // An error means that the process has a subscriber already, as in tests.
     let _ = if json {
         registry
-            .with(lines.json().flatten_event(true).with_span_list(false))
+            .with(lines.json().flatten_event(true).with_current_span(false))
             .try_init()
     } else {
         registry.with(lines.with_target(false).compact()).try_init()

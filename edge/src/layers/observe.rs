@@ -38,7 +38,8 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
     let method = method_label(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let label = route.as_ref().map_or("none", MatchedPath::as_str);
-    let span = tracing::info_span!(
+    // Of the highest level, so that a warning keeps its trace id whatever the filter.
+    let span = tracing::error_span!(
         "http.request",
         http.method = method,
         http.route = label,
