@@ -44,6 +44,7 @@ impl Stores {
         let credentials = credentials::open(&sqlite_url("log.url", &settings.log.url, data)?)
             .await
             .with_context(|| format!("the credentials in {} can't be opened", settings.log.url))?;
+        check_keys(settings, data, &log).await?;
         let keys = key_store::open(&sqlite_url("key_store.url", &settings.key_store.url, data)?)
             .await
             .with_context(|| format!("the key store {} can't be opened", settings.key_store.url))?;
@@ -58,6 +59,24 @@ impl Stores {
             read_model,
         })
     }
+}
+
+/// Refuses a log that has lost its keys: with new ones, personal data could not be read, addresses could be taken twice and repeated
+/// commands would look like others.
+async fn check_keys(
+    settings: &Settings,
+    data: &Path,
+    log: &Arc<dyn EventLog>,
+) -> anyhow::Result<()> {
+    let path = sqlite_path("key_store.url", &settings.key_store.url, data)?;
+    if !path.exists() && log.head().await?.position.0 > 0 {
+        bail!(
+            "the log {} holds events, but its key store {} is missing: restore it from its backup",
+            settings.log.url,
+            path.display()
+        );
+    }
+    Ok(())
 }
 
 /// The file of the event log.

@@ -152,6 +152,47 @@ async fn a_log_of_a_newer_schema_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_log_without_its_keys_is_refused() {
+    let data = DataFolder::new();
+    Served::start(&data.0).stop();
+    std::fs::remove_file(data.0.join("keys.db")).unwrap();
+    let served = frontrow(&data.0, &["serve", "--listen", "127.0.0.1:0"])
+        .output()
+        .unwrap();
+    let message = refusal(&served);
+    assert!(
+        message.contains("keys.db") && message.contains("missing"),
+        "{message}"
+    );
+}
+
+/// One line of the log a request, with the trace that its client began.
+#[tokio::test(flavor = "multi_thread")]
+async fn log_lines_carry_the_trace() {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let data = DataFolder::new();
+    let config = data.0.join("debug.toml");
+    std::fs::write(
+        &config,
+        "[telemetry]\nfilter = \"debug\"\nformat = \"json\"\n",
+    )
+    .unwrap();
+    let served = Served::start_with(&data.0, &["--config", config.to_str().unwrap()]);
+    let call = Client::new().get(format!("{}/v1/concerts", served.base));
+    let call = call.header("traceparent", format!("00-{TRACE}-00f067aa0ba902b7-01"));
+    assert_eq!(call.send().await.unwrap().status(), 200);
+    served.stop();
+    let log = std::fs::read_to_string(data.0.join("serve.log")).unwrap();
+    let line = log
+        .lines()
+        .find(|line| line.contains(TRACE))
+        .unwrap_or_else(|| panic!("{log}"));
+    let line: Value = serde_json::from_str(line).unwrap();
+    assert!(line["message"].is_string() && line["level"].is_string());
+    assert_eq!(line["spans"][0]["trace_id"], TRACE);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_is_not_synced_fully_is_refused() {
     let data = DataFolder::new();
     let served = frontrow(&data.0, &["serve", "--listen", "127.0.0.1:0"])
