@@ -6,4 +6,4 @@ FROM (
     WHERE (namespace, key) > ($1, $2)
     ORDER BY namespace, key
     LIMIT $3
-);
+) AS page;

@@ -6,4 +6,4 @@ FROM (
     WHERE command_id > $1
     ORDER BY command_id
     LIMIT $2
-);
+) AS page;

@@ -6,4 +6,4 @@ FROM (
     WHERE (aggregate_type, aggregate_id) > ($1, $2)
     ORDER BY aggregate_type, aggregate_id
     LIMIT $3
-);
+) AS page;

@@ -94,6 +94,7 @@ async fn no_statement_scans_a_table() {
                     "log_head",
                     "commands_pruned",
                     "batch",
+                    "page",
                 ];
                 let lists = ["_sqlx_migrations", "sqlite_schema", "CONSTANT ROW"];
                 let may = small.iter().chain(&lists).any(|name| step.contains(name));
