@@ -56,11 +56,9 @@ impl Served {
 
     /// Asks it to stop, and waits for its end.
     pub(crate) fn stop(mut self) {
-        let asked = Command::new("kill")
-            .arg("-TERM")
-            .arg(self.child.id().to_string())
-            .status()
-            .unwrap();
+        // The shell's own: a bare Debian has no program of that name.
+        let kill = format!("kill -TERM {}", self.child.id());
+        let asked = Command::new("bash").args(["-c", &kill]).status().unwrap();
         assert!(asked.success());
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
     }
