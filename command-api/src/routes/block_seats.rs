@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use domain::{
-    ids::ShowId,
+    ids::{OrganizerId, ShowId},
     show::{Command, Show},
 };
 use edge::{Json, Path, Problem};
@@ -10,26 +10,30 @@ use event_store::Position;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{AppState, call::OrganizerCall, routes::Refusals};
+use crate::{
+    AppState,
+    call::{Call, OrganizerCall},
+    routes::Refusals,
+};
 
 /// House seats.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Block {
     /// `seat_guid`s; all or none.
-    pub(super) seats: Vec<String>,
+    seats: Vec<String>,
     /// 1 to 500 bytes.
-    pub(super) reason: String,
+    reason: String,
 }
 
 /// The seats concerned.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Blocked {
     #[schema(value_type = Uuid)]
-    pub(super) show_id: ShowId,
-    pub(super) seats: Vec<String>,
+    show_id: ShowId,
+    seats: Vec<String>,
     #[schema(value_type = u64)]
-    pub(super) position: Position,
+    position: Position,
 }
 
 /// Take free seats out of sale: house seats.
@@ -44,26 +48,57 @@ pub(crate) async fn block_seats(
     OrganizerCall { organizer_id, call }: OrganizerCall,
     Json(body): Json<Block>,
 ) -> Result<Json<Blocked>, Problem> {
-    let fingerprint = state.fingerprint(&body);
-    let Block { seats, reason } = body;
-    let command = Command::Block {
-        organizer_id,
-        seats: seats.clone(),
-        reason,
-    };
-    let answer = state
-        .execute::<Show>(
-            "block_seats",
-            &state.executors.shows,
+    Change::Block
+        .carry_out(&state, show_id, organizer_id, &call, body)
+        .await
+}
+
+/// Which way house seats go.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Change {
+    Block,
+    Release,
+}
+
+impl Change {
+    /// Sends the command of this change; both ways ask and answer alike.
+    pub(super) async fn carry_out(
+        self,
+        state: &AppState,
+        show_id: ShowId,
+        organizer_id: OrganizerId,
+        call: &Call,
+        body: Block,
+    ) -> Result<Json<Blocked>, Problem> {
+        let fingerprint = state.fingerprint(&body);
+        let Block { seats, reason } = body;
+        let asked = seats.clone();
+        let (name, command) = match self {
+            Self::Block => (
+                "block_seats",
+                Command::Block {
+                    organizer_id,
+                    seats,
+                    reason,
+                },
+            ),
+            Self::Release => (
+                "release_blocks",
+                Command::Unblock {
+                    organizer_id,
+                    seats,
+                    reason,
+                },
+            ),
+        };
+        let shows = &state.executors.shows;
+        let answer = state
+            .execute::<Show>(name, shows, show_id, call, fingerprint, command)
+            .await?;
+        Ok(Json(Blocked {
             show_id,
-            &call,
-            fingerprint,
-            command,
-        )
-        .await?;
-    Ok(Json(Blocked {
-        show_id,
-        seats,
-        position: answer.position,
-    }))
+            seats: asked,
+            position: answer.position,
+        }))
+    }
 }

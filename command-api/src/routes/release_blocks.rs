@@ -1,10 +1,7 @@
 //! `POST /v1/shows/{id}/blocks/release`
 
 use axum::extract::State;
-use domain::{
-    ids::ShowId,
-    show::{Command, Show},
-};
+use domain::ids::ShowId;
 use edge::{Json, Path, Problem};
 
 use crate::{
@@ -12,7 +9,7 @@ use crate::{
     call::OrganizerCall,
     routes::{
         Refusals,
-        block_seats::{Block, Blocked},
+        block_seats::{Block, Blocked, Change},
     },
 };
 
@@ -28,26 +25,7 @@ pub(crate) async fn release_blocks(
     OrganizerCall { organizer_id, call }: OrganizerCall,
     Json(body): Json<Block>,
 ) -> Result<Json<Blocked>, Problem> {
-    let fingerprint = state.fingerprint(&body);
-    let Block { seats, reason } = body;
-    let command = Command::Unblock {
-        organizer_id,
-        seats: seats.clone(),
-        reason,
-    };
-    let answer = state
-        .execute::<Show>(
-            "release_blocks",
-            &state.executors.shows,
-            show_id,
-            &call,
-            fingerprint,
-            command,
-        )
-        .await?;
-    Ok(Json(Blocked {
-        show_id,
-        seats,
-        position: answer.position,
-    }))
+    Change::Release
+        .carry_out(&state, show_id, organizer_id, &call, body)
+        .await
 }
