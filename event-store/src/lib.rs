@@ -8,6 +8,7 @@ pub mod commands;
 pub mod committer;
 pub mod cqrs_es;
 pub mod executor;
+pub mod leases;
 pub mod log;
 pub mod metrics;
 pub mod snapshot;

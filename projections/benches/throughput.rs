@@ -30,7 +30,7 @@ use domain::{
 };
 use event_store::{
     Position, RecordedEvent, StreamId,
-    bus::{Bus, Cursor, Delivery, Error, Subscription},
+    bus::{Alone, Bus, Cursor, Delivery, Error, Membership, Subscription},
 };
 use projections::{Deps, Progress, run};
 use read_model::{Access, ProjectionId};
@@ -189,6 +189,14 @@ struct Backlog {
 impl Bus for Backlog {
     fn partitions(&self) -> u32 {
         1
+    }
+
+    fn partition_of(&self, _routing_key: &str) -> u32 {
+        0
+    }
+
+    async fn join(&self, _group: &str) -> Result<Box<dyn Membership>, Error> {
+        Ok(Box::new(Alone::with(1)))
     }
 
     async fn subscribe(&self, from: Vec<Cursor>) -> Result<Box<dyn Subscription>, Error> {

@@ -8,7 +8,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Bus, Cursor, Delivery, Error, Subscription};
+use super::{Alone, Bus, Cursor, Delivery, Error, Membership, Subscription};
 use crate::log::{self, EventLog, Position, RecordedEvent};
 
 /// How often the log is asked although nobody told of a commit: another process may have made it, and a wake-up is only a hint.
@@ -34,6 +34,15 @@ impl LogTailBus {
 impl Bus for LogTailBus {
     fn partitions(&self) -> u32 {
         1
+    }
+
+    fn partition_of(&self, _routing_key: &str) -> u32 {
+        0
+    }
+
+    /// Every member has the one partition: there is nobody who could share it out.
+    async fn join(&self, _group: &str) -> Result<Box<dyn Membership>, Error> {
+        Ok(Box::new(Alone::with(1)))
     }
 
     async fn subscribe(&self, from: Vec<Cursor>) -> Result<Box<dyn Subscription>, Error> {

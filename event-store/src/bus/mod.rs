@@ -21,6 +21,7 @@ mod tests;
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 
 pub use self::log_tail::LogTailBus;
 use crate::log::{EventLog, Position, RecordedEvent};
@@ -34,7 +35,7 @@ pub struct Cursor {
     pub epoch: u64,
     /// Everything up to here was seen.
     pub position: Position,
-    /// The transport's own place (Kafka's offset); 0 where it has none.
+    /// The transport's own place: the offset of the next record to read (Kafka); 0 where it has none, and at the beginning.
     pub offset: i64,
 }
 
@@ -88,11 +89,44 @@ pub trait Bus: Send + Sync + fmt::Debug {
     /// Number of partitions; constant.
     fn partitions(&self) -> u32;
 
+    /// The partition of a routing key; constant.
+    fn partition_of(&self, routing_key: &str) -> u32;
+
+    /// Joins the workers of `group`, who share the partitions out among them: each partition is one member's at a time, save for
+    /// moments in which a member that was cut off has not noticed. Writes fence that off, by the checkpoints they compare.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    async fn join(&self, group: &str) -> Result<Box<dyn Membership>, Error>;
+
     /// Follows some partitions from their cursors on.
     ///
     /// # Errors
     /// [`Error`].
     async fn subscribe(&self, from: Vec<Cursor>) -> Result<Box<dyn Subscription>, Error>;
+}
+
+/// A worker's part in a group. Dropping it leaves the group.
+pub trait Membership: Send + Sync + fmt::Debug {
+    /// The partitions that are this member's, ascending, as that changes; none before the first assignment.
+    fn assigned(&self) -> watch::Receiver<Vec<u32>>;
+}
+
+/// The part of a member that has no others beside it: every partition.
+#[derive(Debug)]
+pub struct Alone(watch::Sender<Vec<u32>>);
+
+impl Alone {
+    /// With partitions 0 to `partitions`, exclusive.
+    pub fn with(partitions: u32) -> Self {
+        Self(watch::Sender::new((0..partitions).collect()))
+    }
+}
+
+impl Membership for Alone {
+    fn assigned(&self) -> watch::Receiver<Vec<u32>> {
+        self.0.subscribe()
+    }
 }
 
 /// A consumer's place on the bus.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::future::join_all;
 
-use super::{Bus, Cursor, Delivery, Error, LogTailBus, Subscription, conformance, open};
+use super::{
+    Alone, Bus, Cursor, Delivery, Error, LogTailBus, Membership, Subscription, conformance, open,
+};
 use crate::{log::Position, testing::Rig};
 
 /// One thing that a bus does wrong.
@@ -53,6 +55,14 @@ struct FaultySubscription {
 impl Bus for Faulty {
     fn partitions(&self) -> u32 {
         1
+    }
+
+    fn partition_of(&self, _routing_key: &str) -> u32 {
+        0
+    }
+
+    async fn join(&self, _group: &str) -> Result<Box<dyn Membership>, Error> {
+        Ok(Box::new(Alone::with(1)))
     }
 
     async fn subscribe(&self, mut from: Vec<Cursor>) -> Result<Box<dyn Subscription>, Error> {

@@ -367,6 +367,12 @@ pub trait EventLog: Send + Sync + fmt::Debug {
         limit: usize,
     ) -> Result<Vec<KnownCommand>, Error>;
 
+    /// Whether other processes may append to this log: then what a process knows of a stream may be behind, and a refusal has to be
+    /// confirmed before it is answered.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// Lets go of everything held open once what was begun has ended; calls that come later fail. Dropping the log does the same,
     /// without telling when.
     async fn close(&self);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use event_store::{
     RecordedEvent,
-    bus::{Bus, Cursor, Delivery, Error, Subscription},
+    bus::{Alone, Bus, Cursor, Delivery, Error, Membership, Subscription},
 };
 use tokio::sync::watch;
 
@@ -30,11 +30,6 @@ impl TestBus {
         self.log.send_modify(|log| log.extend_from_slice(events));
     }
 
-    pub(crate) fn partition_of(&self, event: &RecordedEvent) -> u32 {
-        let sum: u32 = event.routing_key.bytes().map(u32::from).sum();
-        sum % self.partitions
-    }
-
     /// What comes next behind `cursor` in its partition; `None` at the end.
     pub(crate) fn next_delivery(&self, cursor: &Cursor, limit: usize) -> Option<Delivery> {
         let log = self.log.borrow();
@@ -45,7 +40,7 @@ impl TestBus {
         let events: Vec<_> = log
             .iter()
             .filter(|event| event.position > cursor.position)
-            .filter(|event| self.partition_of(event) == cursor.partition)
+            .filter(|event| self.partition_of(&event.routing_key) == cursor.partition)
             .take(limit.min(self.largest_delivery))
             .cloned()
             .collect();
@@ -65,6 +60,15 @@ impl TestBus {
 impl Bus for TestBus {
     fn partitions(&self) -> u32 {
         self.partitions
+    }
+
+    fn partition_of(&self, routing_key: &str) -> u32 {
+        let sum: u32 = routing_key.bytes().map(u32::from).sum();
+        sum % self.partitions
+    }
+
+    async fn join(&self, _group: &str) -> Result<Box<dyn Membership>, Error> {
+        Ok(Box::new(Alone::with(self.partitions)))
     }
 
     async fn subscribe(&self, from: Vec<Cursor>) -> Result<Box<dyn Subscription>, Error> {

@@ -12,7 +12,7 @@ use domain::{
     ids::{CustomerId, ReservationId, ShowId},
     show::{Command, Event, Show, command::Selection},
 };
-use event_store::bus::{Bus, Cursor, Delivery, Error, Subscription};
+use event_store::bus::{Bus, Cursor, Delivery, Error, Membership, Subscription};
 use read_model::SeatMap;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -181,6 +181,14 @@ struct FlakySubscription {
 impl Bus for Flaky {
     fn partitions(&self) -> u32 {
         self.bus.partitions()
+    }
+
+    fn partition_of(&self, routing_key: &str) -> u32 {
+        self.bus.partition_of(routing_key)
+    }
+
+    async fn join(&self, group: &str) -> Result<Box<dyn Membership>, Error> {
+        self.bus.join(group).await
     }
 
     async fn subscribe(&self, from: Vec<Cursor>) -> Result<Box<dyn Subscription>, Error> {
