@@ -1,6 +1,7 @@
 //! The real servers that the tests run against.
 //!
-//! `tests/run` starts them and tells the tests by these variables; a test that finds its variable unset is skipped, and says so.
+//! `tests/run` starts those that all tests share and tells the tests by these variables; a test that finds its variable unset is skipped,
+//! and says so. A test that breaks a server starts one of its own: [`Postgres`], [`Kafka`], [`Haproxy`].
 //!
 //! | Variable | What |
 //! |---|---|
@@ -10,10 +11,18 @@
 //! | `FRONTROW_TEST_KAFKA` | Kafka's bootstrap servers |
 //! | `FRONTROW_TEST_KAFKA_MOCK` | Set where these are librdkafka's mock cluster |
 //! | `FRONTROW_TEST_SKIPPED` | A file to which each skipped test adds a line |
+//! | `FRONTROW_TEST_USED` | A file to which each server adds a line when it is started |
 
 mod database;
+mod home;
+mod notes;
+mod postgres;
+mod wait;
 
 pub use database::{Database, log_database, read_model_database};
+pub use home::Home;
+pub use notes::skip;
+pub use postgres::{Options, Postgres, StandbyOptions};
 
 /// Where Kafka listens; `None`, and a note that `test` was skipped, where there is none. Topics are shared: give yours unique names.
 pub fn kafka(test: &str) -> Option<String> {
@@ -24,23 +33,7 @@ pub fn kafka(test: &str) -> Option<String> {
 fn variable(name: &str, test: &str) -> Option<String> {
     let value = std::env::var(name).ok().filter(|value| !value.is_empty());
     if value.is_none() {
-        skip(test, name);
+        skip(test, &format!("{name} is not set"));
     }
     value
-}
-
-/// Notes that a test was skipped.
-fn skip(test: &str, why: &str) {
-    use std::io::Write;
-    let line = format!("skipped: {test}: {why} is not set\n");
-    // Straight to standard error: what a test prints is shown only when it fails.
-    let _ = std::io::stderr().write_all(line.as_bytes());
-    if let Ok(path) = std::env::var("FRONTROW_TEST_SKIPPED")
-        && let Ok(mut file) = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path)
-    {
-        let _ = file.write_all(line.as_bytes());
-    }
 }

@@ -1,0 +1,35 @@
+//! What the tests tell their runner: which servers they used, and which tests were skipped.
+
+use std::io::Write;
+
+/// The file to which each skipped test adds a line.
+pub(crate) const SKIPPED: &str = "FRONTROW_TEST_SKIPPED";
+/// The file to which each server adds a line when it was started.
+pub(crate) const USED: &str = "FRONTROW_TEST_USED";
+
+/// Notes that a test was skipped, for want of what.
+pub fn skip(test: &str, want: &str) {
+    let line = format!("skipped: {test}: {want}\n");
+    // Straight to standard error: what a test prints is shown only when it fails.
+    let _ = std::io::stderr().write_all(line.as_bytes());
+    note(SKIPPED, &line);
+}
+
+/// Notes a real server by what it says of itself.
+pub(crate) fn used(what: &str, version: &str, process: u32) {
+    note(USED, &format!("{what}: {version}, process {process}\n"));
+}
+
+/// Adds a line, in one write, so that lines of several processes don't mix.
+fn note(variable: &str, line: &str) {
+    let Some(path) = std::env::var_os(variable) else {
+        return;
+    };
+    let file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path);
+    if let Ok(mut file) = file {
+        let _ = file.write_all(line.as_bytes());
+    }
+}
