@@ -10,6 +10,8 @@ use std::{
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use uuid::Uuid;
 
+use crate::wait::until;
+
 /// A folder of its own under the system's temporary folder. Every process whose working folder is in it belongs to it.
 ///
 /// Processes and folder go with the value. They go as well when this process is killed: a shell beside it waits for the end of its
@@ -201,4 +203,27 @@ pub(crate) fn send(process: u32, signal: Signal) {
     if let Some(process) = process {
         kill_process(process, signal).ok();
     }
+}
+
+/// Whether a process has ended; if not, why not.
+pub(crate) fn ended(process: &mut Child) -> Result<(), String> {
+    match process.try_wait() {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err("it still runs".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Runs a program to its end, which must be a good one.
+pub(crate) async fn finish(home: &Home, log: &str, mut command: Command, patience: Duration) {
+    let mut process = command.spawn().expect("the server is installed");
+    if let Err(reason) = until(patience, async || ended(&mut process)).await {
+        panic!("{command:?}: {reason}");
+    }
+    let status = process.wait().expect("it has ended");
+    assert!(
+        status.success(),
+        "{command:?}: {status}\n{}",
+        home.tail(log)
+    );
 }

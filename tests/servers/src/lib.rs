@@ -14,19 +14,40 @@
 //! | `FRONTROW_TEST_USED` | A file to which each server adds a line when it is started |
 
 mod database;
+mod haproxy;
 mod home;
+mod kafka;
 mod notes;
 mod postgres;
 mod wait;
 
 pub use database::{Database, log_database, read_model_database};
+pub use haproxy::Haproxy;
 pub use home::Home;
+pub use kafka::Kafka;
 pub use notes::skip;
 pub use postgres::{Options, Postgres, StandbyOptions};
 
-/// Where Kafka listens; `None`, and a note that `test` was skipped, where there is none. Topics are shared: give yours unique names.
+/// Where Kafka listens, for a test that librdkafka's mock cluster serves as well; a run against that is noted as skipped all the same.
+/// `None`, and a note that `test` was skipped, where there is neither. Topics are shared: give yours unique names.
 pub fn kafka(test: &str) -> Option<String> {
+    if mocked() {
+        skip(test, "it ran against the mock cluster, not Apache Kafka");
+    }
     variable("FRONTROW_TEST_KAFKA", test)
+}
+
+/// Where Apache Kafka listens; `None`, and a note that `test` was skipped, where there is none or only the mock cluster.
+pub fn apache_kafka(test: &str) -> Option<String> {
+    if mocked() {
+        skip(test, "the mock cluster does not do it");
+        return None;
+    }
+    variable("FRONTROW_TEST_KAFKA", test)
+}
+
+fn mocked() -> bool {
+    std::env::var_os("FRONTROW_TEST_KAFKA_MOCK").is_some_and(|value| !value.is_empty())
 }
 
 /// The value of a variable, or a note that `test` is skipped for want of it.

@@ -9,15 +9,15 @@ pub(crate) const USED: &str = "FRONTROW_TEST_USED";
 
 /// Notes that a test was skipped, for want of what.
 pub fn skip(test: &str, want: &str) {
-    let line = format!("skipped: {test}: {want}\n");
+    let line = format!("{test}: {want}\n");
     // Straight to standard error: what a test prints is shown only when it fails.
-    let _ = std::io::stderr().write_all(line.as_bytes());
+    let _ = std::io::stderr().write_all(format!("skipped: {line}").as_bytes());
     note(SKIPPED, &line);
 }
 
 /// Notes a real server by what it says of itself.
-pub(crate) fn used(what: &str, version: &str, process: u32) {
-    note(USED, &format!("{what}: {version}, process {process}\n"));
+pub(crate) fn used(server: &str) {
+    note(USED, &format!("{server}\n"));
 }
 
 /// Adds a line, in one write, so that lines of several processes don't mix.

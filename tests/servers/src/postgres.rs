@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::{Child, Command},
+    process::Child,
     time::Duration,
 };
 
@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use sqlx::{Connection, PgConnection};
 
 use crate::{
-    home::{Home, Owner, send},
+    home::{Home, Owner, ended, finish, send},
     notes,
     wait::{free_port, until},
 };
@@ -71,7 +71,7 @@ impl Postgres {
         initdb.args(["-D", "data", "-U", "frontrow", "-A", "trust", "-E", "UTF8"]);
         // The new folder is written out by the server's first checkpoint; until then it holds nothing.
         initdb.args(["--locale=C.UTF-8", "--no-sync"]);
-        finish(&home, initdb).await;
+        finish(&home, LOG, initdb, PATIENCE).await;
         let settings = options
             .settings
             .iter()
@@ -110,7 +110,7 @@ impl Postgres {
         let mut copy = home.command(self.programs.join("pg_basebackup"), LOG);
         copy.args(["-d", &primary, "-D", "data", "-R", "-X", "stream"])
             .args(["-C", "-S", &name, "-c", "fast", "--no-sync"]);
-        finish(&home, copy).await;
+        finish(&home, LOG, copy, PATIENCE).await;
         let mut standby = Self {
             name: format!("{}, standby", self.name),
             port: 0,
@@ -153,6 +153,14 @@ impl Postgres {
     /// The process id of its postmaster, as it says itself.
     pub fn pid(&self) -> u32 {
         self.said.process
+    }
+
+    /// What it is, by what it says of itself.
+    pub fn describe(&self) -> String {
+        format!(
+            "Postgres, {}: {}, process {}",
+            self.name, self.said.version, self.said.process
+        )
     }
 
     /// Its port on 127.0.0.1; it keeps it for life.
@@ -273,11 +281,7 @@ impl Postgres {
             append(&self.home, "data/postgresql.conf", &place);
             match self.run().await {
                 Ok(()) => {
-                    notes::used(
-                        &format!("Postgres, {}", self.name),
-                        self.version(),
-                        self.pid(),
-                    );
+                    notes::used(&self.describe());
                     return;
                 }
                 Err(problem) => {
@@ -378,28 +382,6 @@ async fn said(port: u16) -> Result<Said, String> {
         version,
         folder,
     })
-}
-
-fn ended(process: &mut Child) -> Result<(), String> {
-    match process.try_wait() {
-        Ok(Some(_)) => Ok(()),
-        Ok(None) => Err("it still runs".to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-/// Runs a program to its end, which must be a good one.
-async fn finish(home: &Home, mut command: Command) {
-    let mut process = command.spawn().expect("Postgres is installed");
-    if let Err(reason) = until(PATIENCE, async || ended(&mut process)).await {
-        panic!("{command:?}: {reason}");
-    }
-    let status = process.wait().expect("it has ended");
-    assert!(
-        status.success(),
-        "{command:?}: {status}\n{}",
-        home.tail(LOG)
-    );
 }
 
 fn append(home: &Home, file: &str, text: &str) {
