@@ -16,6 +16,8 @@
 //! ```
 
 mod cache;
+mod pem;
+mod public_key;
 mod signer;
 mod verifier;
 
@@ -30,8 +32,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use self::{
+    public_key::PublicKey,
     signer::{KeyError, SIGNING_KEY_FILE, Signer},
-    verifier::{Now, PublicKey, Verifier},
+    verifier::{Now, Verifier},
 };
 use crate::problem::Problem;
 

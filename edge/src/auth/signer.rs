@@ -1,4 +1,4 @@
-//! Issues tokens with a key that is made at the first start and kept in the data folder.
+//! Issues tokens with a key that is kept in a file: one for all processes of an installation.
 
 use std::{
     fmt,
@@ -10,33 +10,25 @@ use std::{
 };
 
 use aws_lc_rs::{
-    digest::{SHA256, digest},
     rand::{SystemRandom, generate},
     signature::{Ed25519KeyPair, KeyPair},
-};
-use base64::{
-    Engine,
-    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
 use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use uuid::Uuid;
 
-use super::{AUDIENCE, Claims, ISSUER, Principal, PublicKey, Role};
+use super::{AUDIENCE, Claims, ISSUER, Principal, PublicKey, Role, pem};
 
 /// Name of the key's file in the data folder: PKCS #8 in PEM, readable by its owner alone.
 pub const SIGNING_KEY_FILE: &str = "signing-key.pem";
 
-const PEM_BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
-const PEM_END: &str = "-----END PRIVATE KEY-----";
-/// Line length of RFC 7468.
-const PEM_LINE: usize = 64;
+const PEM_LABEL: &str = "PRIVATE KEY";
 
-/// Why there is no signing key.
+/// Why a key can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The file can't be read or written.
-    #[error("the signing key {path} can't be read or written")]
+    #[error("the key {path} can't be read or written")]
     Io {
         /// The file.
         path: PathBuf,
@@ -50,9 +42,36 @@ pub enum KeyError {
         /// The file.
         path: PathBuf,
     },
+    /// The file does not hold a public key.
+    #[error("{path} does not hold an Ed25519 public key in PEM")]
+    NotPublic {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A folder of public keys holds none.
+    #[error("there is no *.pem in {path}")]
+    Empty {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// There is a key already, and it is not replaced: what it signed would be void.
+    #[error("there is a key at {path} already")]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
     /// No key could be made.
     #[error("no signing key could be made: the source of randomness failed")]
     Random,
+}
+
+impl KeyError {
+    pub(super) fn io(path: &Path, source: io::Error) -> Self {
+        Self::Io {
+            path: path.to_owned(),
+            source,
+        }
+    }
 }
 
 /// Issues tokens.
@@ -77,32 +96,52 @@ impl Signer {
     /// [`KeyError`].
     pub fn open(data: &Path) -> Result<Self, KeyError> {
         let path = data.join(SIGNING_KEY_FILE);
-        let io = |source| KeyError::Io {
-            path: path.clone(),
-            source,
-        };
-        let pem = match fs::read_to_string(&path) {
-            Ok(pem) => pem,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let document = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new())
-                    .map_err(|_| KeyError::Random)?;
-                create(data, &path, &to_pem(document.as_ref())).map_err(io)?;
-                fs::read_to_string(&path).map_err(io)?
-            }
-            Err(error) => return Err(io(error)),
-        };
-        Self::from_pem(&pem).ok_or(KeyError::Malformed { path })
+        match Self::read(&path) {
+            Err(KeyError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+            read => return read,
+        }
+        match Self::create(&path) {
+            // Another process was faster.
+            Err(KeyError::Exists { path }) => Self::read(&path),
+            created => created,
+        }
     }
 
-    /// A signer with the key in `pem`, if there is one.
-    fn from_pem(pem: &str) -> Option<Self> {
-        let der = from_pem(pem)?;
+    /// The signer with the key at `path`.
+    ///
+    /// # Errors
+    /// [`KeyError::Io`], [`KeyError::Malformed`].
+    pub fn read(path: &Path) -> Result<Self, KeyError> {
+        let text = fs::read_to_string(path).map_err(|source| KeyError::io(path, source))?;
+        Self::from_pem(&text).ok_or_else(|| KeyError::Malformed {
+            path: path.to_owned(),
+        })
+    }
+
+    /// A signer with a new key, kept at `path`; the folder is made where it is missing.
+    ///
+    /// # Errors
+    /// [`KeyError::Exists`], [`KeyError::Io`], [`KeyError::Random`].
+    pub fn create(path: &Path) -> Result<Self, KeyError> {
+        let document =
+            Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new()).map_err(|_| KeyError::Random)?;
+        let text = pem::encode(PEM_LABEL, document.as_ref());
+        match write_new(path, &text) {
+            Ok(()) => Self::read(path),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(KeyError::Exists {
+                path: path.to_owned(),
+            }),
+            Err(error) => Err(KeyError::io(path, error)),
+        }
+    }
+
+    /// A signer with the key in `text`, if there is one.
+    fn from_pem(text: &str) -> Option<Self> {
+        let der = pem::decode(PEM_LABEL, text)?;
         let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).ok()?;
-        let bytes = pair.public_key().as_ref().to_vec();
-        let kid = URL_SAFE_NO_PAD.encode(&digest(&SHA256, &bytes).as_ref()[..9]);
         Some(Self {
             key: EncodingKey::from_ed_der(&der),
-            public: PublicKey { kid, bytes },
+            public: PublicKey::new(pair.public_key().as_ref().to_vec()),
         })
     }
 
@@ -127,8 +166,8 @@ impl Signer {
         self.sign(principal, Some(session), now, ttl)
     }
 
-    /// The one organizer, auditor or administrator that this data folder's tokens name unless told otherwise: what was scheduled with
-    /// one token can be cancelled with the next.
+    /// The one organizer, auditor or administrator that tokens of this key name unless told otherwise: what was scheduled with one
+    /// token can be cancelled with the next.
     pub fn default_subject(&self, role: Role) -> Uuid {
         Uuid::new_v5(
             &Uuid::NAMESPACE_OID,
@@ -164,50 +203,27 @@ impl Signer {
     }
 }
 
-/// Writes the file beside its place and links it there, which fails where another process was faster: nobody ever reads half a key,
-/// and none is replaced.
-fn create(data: &Path, path: &Path, pem: &str) -> io::Result<()> {
-    fs::create_dir_all(data)?;
+/// Writes the file beside its place and links it there, which fails where there is one: nobody ever reads half a key, and none is
+/// replaced.
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    fs::create_dir_all(folder)?;
     let unique: [u8; 8] = generate(&SystemRandom::new())
         .map_err(|_| io::Error::other("the source of randomness failed"))?
         .expose();
-    let draft = data.join(format!(
-        "{SIGNING_KEY_FILE}.{:016x}",
-        u64::from_be_bytes(unique)
-    ));
+    let draft = path.with_extension(format!("{:016x}", u64::from_be_bytes(unique)));
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(&draft)?;
-    file.write_all(pem.as_bytes())?;
+    file.write_all(text.as_bytes())?;
     file.sync_all()?;
     let linked = fs::hard_link(&draft, path);
     fs::remove_file(&draft)?;
-    match linked {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => File::open(data)?.sync_all(),
-    }
-}
-
-fn to_pem(der: &[u8]) -> String {
-    let text = STANDARD.encode(der);
-    let mut pem = String::from(PEM_BEGIN);
-    for (index, letter) in text.chars().enumerate() {
-        if index % PEM_LINE == 0 {
-            pem.push('\n');
-        }
-        pem.push(letter);
-    }
-    pem.push('\n');
-    pem.push_str(PEM_END);
-    pem.push('\n');
-    pem
-}
-
-fn from_pem(pem: &str) -> Option<Vec<u8>> {
-    let (_, rest) = pem.split_once(PEM_BEGIN)?;
-    let (text, _) = rest.split_once(PEM_END)?;
-    let text: String = text.split_whitespace().collect();
-    STANDARD.decode(text).ok()
+    linked?;
+    File::open(folder)?.sync_all()
 }

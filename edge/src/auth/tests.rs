@@ -170,6 +170,46 @@ fn the_key_is_made_once_and_readable_by_its_owner_alone() {
 }
 
 #[test]
+fn a_key_is_replaced_while_both_are_trusted() {
+    let folder = Folder::new();
+    let keys = folder.0.join("trusted");
+    let [old, new] = ["old.pem", "new.pem"].map(|name| {
+        let signer = Signer::create(&folder.0.join(name)).unwrap();
+        fs::create_dir_all(&keys).unwrap();
+        fs::write(keys.join(name), signer.public_key().to_pem()).unwrap();
+        signer
+    });
+    assert!(matches!(
+        Signer::create(&folder.0.join("old.pem")),
+        Err(KeyError::Exists { .. })
+    ));
+    let trusted = PublicKey::read(&keys).unwrap();
+    let one = PublicKey::read(&keys.join("new.pem")).unwrap();
+    assert_eq!((trusted.len(), &one), (2, &vec![new.public_key()]));
+    let now: Now = Arc::new(|| at(START));
+    let (both, only) = (Verifier::new(trusted, now.clone()), Verifier::new(one, now));
+    let tokens = [&old, &new].map(|signer| signer.issue(customer(), at(START), TTL));
+    let valid = |verifier: &Verifier| {
+        tokens
+            .each_ref()
+            .map(|token| verifier.verify(token).is_ok())
+    };
+    assert_eq!((valid(&both), valid(&only)), ([true; 2], [false, true]));
+
+    // A private key in the place of a public one is not taken for one.
+    assert!(matches!(
+        PublicKey::read(&folder.0.join("old.pem")),
+        Err(KeyError::NotPublic { .. })
+    ));
+    let empty = folder.0.join("empty");
+    fs::create_dir_all(&empty).unwrap();
+    assert!(matches!(
+        PublicKey::read(&empty),
+        Err(KeyError::Empty { .. })
+    ));
+}
+
+#[test]
 fn roles_are_read_as_they_are_written() {
     for role in [Role::Customer, Role::Organizer, Role::Auditor, Role::Admin] {
         assert_eq!(role.to_string().parse::<Role>(), Ok(role));

@@ -7,21 +7,12 @@ use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 
 use super::{
-    AUDIENCE, Authenticated, Claims, ISSUER, Principal, Refusal,
+    AUDIENCE, Authenticated, Claims, ISSUER, Principal, PublicKey, Refusal,
     cache::{Cache, Entry, Key},
 };
 
 /// Tells the time: the caller's clock.
 pub type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
-
-/// The public half of a signing key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublicKey {
-    /// Names the key in the head of a token.
-    pub kid: String,
-    /// Ed25519, 32 bytes.
-    pub bytes: Vec<u8>,
-}
 
 /// Verifies tokens by public keys and remembers, within bounds, the ones it found valid.
 pub struct Verifier {
