@@ -28,5 +28,5 @@ mod tests;
 
 pub use crate::{
     routes::{openapi, router},
-    state::{AppState, Deps, Executors, Settings},
+    state::{AppState, Core, Deps, Executors, Settings},
 };

@@ -85,15 +85,26 @@ impl Default for Settings {
     }
 }
 
-/// Everything that the command API and the process managers are given.
-#[derive(Debug)]
-pub struct Deps {
+/// What carries out commands, whoever sends them: a request or a process manager.
+#[derive(Debug, Clone)]
+pub struct Core {
     /// The log: claims, known commands, timers.
     pub log: Arc<dyn EventLog>,
     /// The one source of time.
     pub clock: Arc<dyn Clock>,
     /// Where commands go.
     pub executors: Executors,
+    /// Where tests make the process stop.
+    pub failpoints: Failpoints,
+    /// Bounds and rhythms.
+    pub settings: Settings,
+}
+
+/// Everything that the command API is given.
+#[derive(Debug)]
+pub struct Deps {
+    /// What carries out commands.
+    pub core: Core,
     /// Digests requests.
     pub fingerprints: Arc<dyn Fingerprints>,
     /// Checks tokens.
@@ -102,10 +113,14 @@ pub struct Deps {
     pub identity: Arc<Identity>,
     /// Which show a reservation belongs to.
     pub reservations: Reservations,
-    /// Where tests make the process stop.
-    pub failpoints: Failpoints,
-    /// Bounds and rhythms.
-    pub settings: Settings,
+}
+
+impl Deref for Deps {
+    type Target = Core;
+
+    fn deref(&self) -> &Core {
+        &self.core
+    }
 }
 
 /// The state of the router: shared, cheap to clone.

@@ -6,8 +6,11 @@ use event_store::{EventLog, StreamId, log};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::Identity;
-use crate::{credentials, key_store, state::Deps};
+use crate::{
+    credentials::{self, Credentials},
+    key_store::{self, KeyStore},
+    process_managers::Deps,
+};
 
 /// A registration takes milliseconds; whatever is pending for so long will not come to an end any more.
 const PENDING: TimeDelta = TimeDelta::days(1);
@@ -31,9 +34,10 @@ pub enum Error {
 }
 
 /// Sweeps at once and each hour, until `shutdown`.
-pub async fn run(deps: &Deps, shutdown: CancellationToken) {
+pub async fn run(deps: &Deps, shutdown: &CancellationToken) {
+    let (core, keys, credentials) = (&deps.core, &*deps.keys, &*deps.credentials);
     loop {
-        if let Err(error) = sweep(&deps.identity, &*deps.log, deps.clock.now()).await {
+        if let Err(error) = sweep(keys, credentials, &*core.log, core.clock.now()).await {
             tracing::warn!(%error, "sweeping unfinished registrations stopped early");
         }
         tokio::select! {
@@ -49,19 +53,20 @@ pub async fn run(deps: &Deps, shutdown: CancellationToken) {
 /// # Errors
 /// [`Error`].
 pub async fn sweep(
-    identity: &Identity,
+    keys: &dyn KeyStore,
+    credentials: &dyn Credentials,
     log: &dyn EventLog,
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<(), Error> {
     let before = now - PENDING;
     // Each round takes what it listed off the list, so the rounds come to an end.
     loop {
-        let pending = identity.keys.pending_keys(before, BATCH).await?;
+        let pending = keys.pending_keys(before, BATCH).await?;
         for (customer, exists) in exist(log, &pending).await? {
             if exists {
-                identity.keys.settle_key(customer).await?;
+                keys.settle_key(customer).await?;
             } else {
-                identity.keys.discard_key(customer).await?;
+                keys.discard_key(customer).await?;
             }
         }
         if pending.len() < BATCH {
@@ -69,22 +74,19 @@ pub async fn sweep(
         }
     }
     loop {
-        let pending = identity
-            .credentials
-            .pending_passwords(before, BATCH)
-            .await?;
+        let pending = credentials.pending_passwords(before, BATCH).await?;
         for (customer, exists) in exist(log, &pending).await? {
             if exists {
-                identity.credentials.settle_password(customer).await?;
+                credentials.settle_password(customer).await?;
             } else {
-                identity.credentials.discard_password(customer).await?;
+                credentials.discard_password(customer).await?;
             }
         }
         if pending.len() < BATCH {
             break;
         }
     }
-    while identity.credentials.sweep_sessions(now, BATCH).await? == BATCH as u64 {}
+    while credentials.sweep_sessions(now, BATCH).await? == BATCH as u64 {}
     Ok(())
 }
 

@@ -26,7 +26,7 @@ use tokio::time::Instant;
 use crate::{
     commands::Origin,
     process_managers::{refund, steps::Halt},
-    state::Deps,
+    state::Core,
 };
 
 /// How the saga of a payment ended; read from its events, so it is the same whenever it is asked.
@@ -59,7 +59,7 @@ pub enum End {
 /// Drives the saga of one payment.
 #[derive(Debug)]
 pub struct Checkout<'a> {
-    pub(super) deps: &'a Deps,
+    pub(super) core: &'a Core,
     pub(super) payment_id: PaymentId,
     pub(super) origin: Origin,
     pub(super) deadline: Option<Instant>,
@@ -68,7 +68,7 @@ pub struct Checkout<'a> {
 impl<'a> Checkout<'a> {
     /// On behalf of a request: its actor and trace stand in the metadata, and no step is begun after `deadline`.
     pub fn of_request(
-        deps: &'a Deps,
+        core: &'a Core,
         payment_id: PaymentId,
         origin: &Origin,
         deadline: Instant,
@@ -78,7 +78,7 @@ impl<'a> Checkout<'a> {
             ..origin.clone()
         };
         Self {
-            deps,
+            core,
             payment_id,
             origin,
             deadline: Some(deadline),
@@ -86,10 +86,10 @@ impl<'a> Checkout<'a> {
     }
 
     /// On behalf of the process manager.
-    pub fn of_manager(deps: &'a Deps, payment_id: PaymentId) -> Self {
+    pub fn of_manager(core: &'a Core, payment_id: PaymentId) -> Self {
         let origin = Origin::manager("checkout", payment_id.0);
         Self {
-            deps,
+            core,
             payment_id,
             origin,
             deadline: None,
@@ -132,11 +132,11 @@ impl<'a> Checkout<'a> {
             Ok(balance) => balance,
             Err(refusal) => return self.abandon(payment, refusal.code()).await,
         };
-        self.deps.failpoints.pass("payment.debited").await;
+        self.core.failpoints.pass("payment.debited").await;
         if let Err(refusal) = self.confirm(payment).await? {
             return self.abandon(payment, refusal.code()).await;
         }
-        self.deps.failpoints.pass("payment.confirmed").await;
+        self.core.failpoints.pass("payment.confirmed").await;
         self.complete(balance).await
     }
 
@@ -147,7 +147,7 @@ impl<'a> Checkout<'a> {
             payment_id: self.payment_id,
             amount: payment.amount,
         };
-        let accounts = &self.deps.executors.accounts;
+        let accounts = &self.core.executors.accounts;
         match self
             .step(accounts, &payment.customer_id, "debit", command)
             .await?
@@ -168,7 +168,7 @@ impl<'a> Checkout<'a> {
             payment_id: self.payment_id,
             amount: payment.amount,
         };
-        let shows = &self.deps.executors.shows;
+        let shows = &self.core.executors.shows;
         Ok(self
             .step(shows, &payment.show_id, "confirm", command)
             .await?
@@ -182,13 +182,13 @@ impl<'a> Checkout<'a> {
             payment_id: self.payment_id,
             code: code.to_owned(),
         };
-        let shows = &self.deps.executors.shows;
+        let shows = &self.core.executors.shows;
         match self
             .step(shows, &payment.show_id, "abandon", command)
             .await?
         {
             Ok(answer) => {
-                self.deps.failpoints.pass("payment.abandoned").await;
+                self.core.failpoints.pass("payment.abandoned").await;
                 // Another driver may have come first, for another reason: what is recorded counts.
                 let recorded = answer
                     .events
@@ -211,12 +211,12 @@ impl<'a> Checkout<'a> {
 
     async fn compensate(&self, payment: &Payment, code: String) -> Result<End, Halt> {
         let (balance, refunded) = self.credit(payment).await?;
-        self.deps.failpoints.pass("payment.credited").await;
+        self.core.failpoints.pass("payment.credited").await;
         let command = payment::Command::Fail {
             code: code.clone(),
             refunded,
         };
-        let payments = &self.deps.executors.payments;
+        let payments = &self.core.executors.payments;
         let answer = match self
             .step(payments, &self.payment_id, "fail", command)
             .await?
@@ -224,7 +224,7 @@ impl<'a> Checkout<'a> {
             Ok(answer) => answer,
             Err(refusal) => return Err(self.broken("fail", &refusal)),
         };
-        self.deps.failpoints.pass("payment.failed").await;
+        self.core.failpoints.pass("payment.failed").await;
         match answer.events.first().map(|decided| &decided.event) {
             Some(payment::Event::PaymentFailed {
                 code,
@@ -254,7 +254,7 @@ impl<'a> Checkout<'a> {
             customer_id: payment.customer_id,
             payment_id: self.payment_id,
         };
-        let accounts = &self.deps.executors.accounts;
+        let accounts = &self.core.executors.accounts;
         let answer = match self
             .step(accounts, &payment.customer_id, "credit", command)
             .await?
@@ -271,7 +271,7 @@ impl<'a> Checkout<'a> {
 
     async fn complete(&self, balance: Points) -> Result<End, Halt> {
         let command = payment::Command::Complete { balance };
-        let payments = &self.deps.executors.payments;
+        let payments = &self.core.executors.payments;
         let answer = match self
             .step(payments, &self.payment_id, "complete", command)
             .await?
@@ -279,7 +279,7 @@ impl<'a> Checkout<'a> {
             Ok(answer) => answer,
             Err(refusal) => return Err(self.broken("complete", &refusal)),
         };
-        self.deps.failpoints.pass("payment.completed").await;
+        self.core.failpoints.pass("payment.completed").await;
         match answer.events.first().map(|decided| &decided.event) {
             Some(payment::Event::PaymentCompleted {
                 amount, balance, ..

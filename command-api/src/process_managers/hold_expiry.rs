@@ -10,13 +10,13 @@ use event_store::{
 };
 use uuid::Uuid;
 
-use crate::{commands::Origin, state::Deps};
+use crate::{commands::Origin, state::Core};
 
 /// Has the show record the holds that are due, at most one batch of them.
 ///
 /// # Errors
 /// The executor's.
-pub(super) async fn expire(deps: &Deps, show_id: ShowId) -> Result<(), executor::Error<Error>> {
+pub(super) async fn expire(core: &Core, show_id: ShowId) -> Result<(), executor::Error<Error>> {
     let request = Request {
         command_id: Uuid::now_v7(),
         fingerprint: Fingerprint::default(),
@@ -25,7 +25,7 @@ pub(super) async fn expire(deps: &Deps, show_id: ShowId) -> Result<(), executor:
         claims: Vec::new(),
         deadline: None,
     };
-    deps.executors
+    core.executors
         .shows
         .execute(&show_id.to_string(), request)
         .await

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::state::Deps;
+use crate::state::Core;
 
 /// How long a command can be repeated with its key: longer than any client keeps trying.
 const KEPT: TimeDelta = TimeDelta::days(30);
@@ -14,10 +14,10 @@ const KEPT: TimeDelta = TimeDelta::days(30);
 const EVERY: Duration = Duration::from_hours(1);
 
 /// Has the log forget at once and each hour, until `shutdown`. What is under way at `shutdown` is left to the next start.
-pub(super) async fn run(deps: &Deps, shutdown: &CancellationToken) {
+pub(super) async fn run(core: &Core, shutdown: &CancellationToken) {
     let work = async {
         loop {
-            match deps.log.prune_commands(deps.clock.now() - KEPT).await {
+            match core.log.prune_commands(core.clock.now() - KEPT).await {
                 Ok(0) => {}
                 Ok(commands) => tracing::info!(commands, "old commands were forgotten"),
                 Err(error) => tracing::warn!(%error, "old commands can't be forgotten now"),

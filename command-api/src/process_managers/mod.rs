@@ -11,6 +11,8 @@ mod show_cancellation;
 pub mod steps;
 mod timers;
 
+use std::sync::Arc;
+
 use domain::{
     Aggregate,
     ids::{PaymentId, ShowId},
@@ -22,20 +24,31 @@ use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    identity,
-    process_managers::checkout::Checkout,
-    state::{AppState, Deps},
+    credentials::Credentials, identity, key_store::KeyStore, process_managers::checkout::Checkout,
+    state::Core,
 };
 
+/// What the process managers are given.
+#[derive(Debug, Clone)]
+pub struct Deps {
+    /// What carries out their commands.
+    pub core: Core,
+    /// Keys of personal data, swept.
+    pub keys: Arc<dyn KeyStore>,
+    /// Passwords and sessions, swept.
+    pub credentials: Arc<dyn Credentials>,
+}
+
 /// Runs all process managers until `shutdown`.
-pub async fn run(state: AppState, shutdown: CancellationToken) {
-    let payments = |stream| payment_due(&state, stream).boxed();
-    let shows = |stream| show_due(&state, stream).boxed();
+pub async fn run(deps: Deps, shutdown: CancellationToken) {
+    let core = &deps.core;
+    let payments = |stream| payment_due(core, stream).boxed();
+    let shows = |stream| show_due(core, stream).boxed();
     tokio::join!(
-        timers::serve(&state, Payment::TYPE, payments, &shutdown),
-        timers::serve(&state, Show::TYPE, shows, &shutdown),
-        key_expiry::run(&state, &shutdown),
-        identity::sweep::run(&state, shutdown.clone()),
+        timers::serve(core, Payment::TYPE, payments, &shutdown),
+        timers::serve(core, Show::TYPE, shows, &shutdown),
+        key_expiry::run(core, &shutdown),
+        identity::sweep::run(&deps, &shutdown),
     );
 }
 
@@ -53,15 +66,15 @@ enum Error {
 }
 
 /// A payment that its request left behind.
-async fn payment_due(deps: &Deps, stream: StreamId) -> Result<(), Error> {
+async fn payment_due(core: &Core, stream: StreamId) -> Result<(), Error> {
     let id: PaymentId = stream.aggregate_id.parse()?;
-    Ok(Checkout::of_manager(deps, id).drive().await?)
+    Ok(Checkout::of_manager(core, id).drive().await?)
 }
 
 /// A show with a hold that ran out, or one that was cancelled.
-async fn show_due(deps: &Deps, stream: StreamId) -> Result<(), Error> {
+async fn show_due(core: &Core, stream: StreamId) -> Result<(), Error> {
     let id: ShowId = stream.aggregate_id.parse()?;
-    if deps
+    if core
         .executors
         .shows
         .read(&stream.aggregate_id, |show: &Show, _, _| {
@@ -69,7 +82,7 @@ async fn show_due(deps: &Deps, stream: StreamId) -> Result<(), Error> {
         })
         .await?
     {
-        return Ok(show_cancellation::wind_up(deps, id).await?);
+        return Ok(show_cancellation::wind_up(core, id).await?);
     }
-    Ok(hold_expiry::expire(deps, id).await?)
+    Ok(hold_expiry::expire(core, id).await?)
 }

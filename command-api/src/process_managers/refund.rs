@@ -20,7 +20,7 @@ pub struct Refunded {
 /// [`Halt`].
 pub async fn refund(saga: &Checkout<'_>) -> Result<Refunded, Halt> {
     let payment = saga.look().await?;
-    let executors = &saga.deps.executors;
+    let executors = &saga.core.executors;
     let command = show::Command::CancelReservation {
         reservation_id: payment.reservation_id,
         payment_id: saga.payment_id,
@@ -38,9 +38,9 @@ pub async fn refund(saga: &Checkout<'_>) -> Result<Refunded, Halt> {
         Ok(_) | Err(show::Error::ReservationCancelled) => {}
         Err(refusal) => return Err(saga.broken("cancel_reservation", &refusal)),
     }
-    saga.deps.failpoints.pass("refund.cancelled").await;
+    saga.core.failpoints.pass("refund.cancelled").await;
     let (balance, _) = saga.credit(&payment).await?;
-    saga.deps.failpoints.pass("refund.credited").await;
+    saga.core.failpoints.pass("refund.credited").await;
     let command = payment::Command::Refund { balance };
     let answer = match saga
         .step(&executors.payments, &saga.payment_id, "refund", command)
@@ -50,7 +50,7 @@ pub async fn refund(saga: &Checkout<'_>) -> Result<Refunded, Halt> {
         Err(refusal) => return Err(saga.broken("refund", &refusal)),
     };
     Checkout::ended(&answer, "refunded");
-    saga.deps.failpoints.pass("refund.completed").await;
+    saga.core.failpoints.pass("refund.completed").await;
     match answer.events.first().map(|decided| &decided.event) {
         Some(payment::Event::PaymentRefunded { balance, .. }) => Ok(Refunded {
             balance: *balance,

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::{
     commands::{Origin, step_id},
-    state::Deps,
+    state::Core,
 };
 
 /// Refunds requested at the same time: each waits for a commit that serves all of them together.
@@ -49,16 +49,16 @@ pub(super) enum Error {
 ///
 /// # Errors
 /// [`Error`]; to be tried again.
-pub(super) async fn wind_up(deps: &Deps, show_id: ShowId) -> Result<(), Error> {
-    let (shows, id) = (&deps.executors.shows, show_id.to_string());
+pub(super) async fn wind_up(core: &Core, show_id: ShowId) -> Result<(), Error> {
+    let (shows, id) = (&core.executors.shows, show_id.to_string());
     let look = |show: &Show, _, _| show.confirmed_payments();
     let payments = shows.read(&id, look).await.map_err(Error::Show)?;
     futures::stream::iter(payments)
-        .map(|payment_id| request_refund(deps, show_id, payment_id))
+        .map(|payment_id| request_refund(core, show_id, payment_id))
         .buffer_unordered(CONCURRENCY)
         .try_collect::<()>()
         .await?;
-    deps.failpoints.pass("cancellation.requested").await;
+    core.failpoints.pass("cancellation.requested").await;
     for _ in 0..MAX_BATCHES {
         let look = |show: &Show, _, _| show.is_winding_up();
         if !shows.read(&id, look).await.map_err(Error::Show)? {
@@ -80,7 +80,7 @@ pub(super) async fn wind_up(deps: &Deps, show_id: ShowId) -> Result<(), Error> {
 }
 
 /// The payment refunds itself from here on: at once where it is completed, after its end where it still runs.
-async fn request_refund(deps: &Deps, show_id: ShowId, payment_id: PaymentId) -> Result<(), Error> {
+async fn request_refund(core: &Core, show_id: ShowId, payment_id: PaymentId) -> Result<(), Error> {
     let request = Request {
         command_id: step_id(payment_id.0, "request_refund"),
         // The id is ours alone, and the time in the command differs from try to try.
@@ -88,13 +88,13 @@ async fn request_refund(deps: &Deps, show_id: ShowId, payment_id: PaymentId) -> 
         command: Command::RequestRefund {
             organizer_id: None,
             reason: REASON.to_owned(),
-            resume_at: deps.clock.now(),
+            resume_at: core.clock.now(),
         },
         metadata: Origin::manager("show_cancellation", show_id.0).metadata(),
         claims: Vec::new(),
         deadline: None,
     };
-    match deps
+    match core
         .executors
         .payments
         .execute(&payment_id.to_string(), request)

@@ -49,7 +49,7 @@ impl Checkout<'_> {
     /// # Errors
     /// [`Halt::Later`].
     pub async fn look(&self) -> Result<Payment, Halt> {
-        let payments = &self.deps.executors.payments;
+        let payments = &self.core.executors.payments;
         let payment = payments
             .read(&self.payment_id.to_string(), |payment, _, _| {
                 payment.clone()

@@ -12,7 +12,7 @@ use futures::{StreamExt, future::BoxFuture};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::{metrics, state::Deps};
+use crate::{metrics, state::Core};
 
 /// Most due streams read at once.
 const BATCH: usize = 256;
@@ -37,17 +37,17 @@ struct BackOff {
 /// Serves the timers of streams of `aggregate_type` until `shutdown`, each by `handle`. What is under way at `shutdown`
 /// is left where it stands: every step is durable, and its timer stays set.
 pub(super) async fn serve<'a, E: Display>(
-    deps: &Deps,
+    core: &Core,
     aggregate_type: &'static str,
     handle: impl Fn(StreamId) -> BoxFuture<'a, Result<(), E>>,
     shutdown: &CancellationToken,
 ) {
-    let mut head = deps.log.head_changes();
+    let mut head = core.log.head_changes();
     let mut waiting = HashMap::new();
     let work = async {
         loop {
             head.mark_unchanged();
-            let progress = match round(deps, aggregate_type, &handle, &mut waiting).await {
+            let progress = match round(core, aggregate_type, &handle, &mut waiting).await {
                 Ok(progress) => progress,
                 Err(error) => {
                     tracing::warn!(%error, aggregate_type, "due timers can't be read");
@@ -59,7 +59,7 @@ pub(super) async fn serve<'a, E: Display>(
                 continue;
             }
             tokio::select! {
-                () = sleep(until_next(deps, aggregate_type, &waiting).await) => {}
+                () = sleep(until_next(core, aggregate_type, &waiting).await) => {}
                 // A closed channel means that the log is being closed: the poll goes on.
                 Ok(()) = head.changed() => {}
             }
@@ -73,16 +73,16 @@ pub(super) async fn serve<'a, E: Display>(
 
 /// Handles what is due; whether anything was.
 async fn round<'a, E: Display>(
-    deps: &Deps,
+    core: &Core,
     aggregate_type: &'static str,
     handle: &impl Fn(StreamId) -> BoxFuture<'a, Result<(), E>>,
     waiting: &mut HashMap<StreamId, BackOff>,
 ) -> Result<bool, log::Error> {
     // Those that wait for their next try stand at the front; they must not hide the others.
     let room = BATCH.min(MAX_WAITING.saturating_sub(waiting.len()));
-    let due = deps
+    let due = core
         .log
-        .due(aggregate_type, deps.clock.now(), room + waiting.len())
+        .due(aggregate_type, core.clock.now(), room + waiting.len())
         .await?;
     let now = Instant::now();
     let listed: HashSet<_> = due.iter().map(|due| &due.stream).collect();
@@ -128,18 +128,18 @@ async fn round<'a, E: Display>(
 
 /// How long nothing can come due: until the next timer or the next try, at most one poll.
 async fn until_next(
-    deps: &Deps,
+    core: &Core,
     aggregate_type: &str,
     waiting: &HashMap<StreamId, BackOff>,
 ) -> Duration {
-    let poll = deps.settings.poll;
+    let poll = core.settings.poll;
     let retry = waiting
         .values()
         .map(|back_off| back_off.until.saturating_duration_since(Instant::now()))
         .min();
-    let timer = match deps.log.next_due(aggregate_type).await {
+    let timer = match core.log.next_due(aggregate_type).await {
         // With streams that wait for their next try, the earliest timer may be one of theirs and long past.
-        Ok(Some(at)) if waiting.is_empty() => (at - deps.clock.now()).to_std().unwrap_or_default(),
+        Ok(Some(at)) if waiting.is_empty() => (at - core.clock.now()).to_std().unwrap_or_default(),
         Ok(_) | Err(_) => poll,
     };
     poll.min(timer).min(retry.unwrap_or(poll))

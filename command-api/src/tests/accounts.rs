@@ -24,7 +24,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
 use crate::{
-    AppState, Deps, Executors, Settings,
+    AppState, Core, Deps, Executors, Settings,
     commands::HmacFingerprints,
     credentials::SqliteCredentials,
     failpoints::Failpoints,
@@ -85,15 +85,17 @@ impl App {
             identity::Settings::default(),
         );
         let state = AppState::new(Deps {
-            log: log.clone(),
-            clock: time,
-            executors,
+            core: Core {
+                log: log.clone(),
+                clock: time,
+                executors,
+                failpoints: Failpoints::default(),
+                settings: Settings::default(),
+            },
             fingerprints: Arc::new(HmacFingerprints::new(&[7; 32])),
             verifier: Arc::new(Verifier::new([signer.public_key()], now)),
             identity: Arc::new(identity.await.unwrap()),
             reservations: Reservations::new(log),
-            failpoints: Failpoints::default(),
-            settings: Settings::default(),
         });
         let router = crate::router(state.clone());
         Self {

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::faulty_log::{Faults, FaultyLog};
 use super::fixtures::{customer_id, show, text, venue};
 use crate::{
-    AppState, Deps, Executors, Settings,
+    AppState, Core, Deps, Executors, Settings,
     commands::HmacFingerprints,
     credentials,
     failpoints::Failpoints,
@@ -130,15 +130,17 @@ impl Api {
         let tokens = identity::Settings::default();
         let identity = Identity::new(keys, credentials, passwords, signer.clone(), tokens).await;
         let state = AppState::new(Deps {
-            log: log.clone(),
-            clock: port,
-            executors,
+            core: Core {
+                log: log.clone(),
+                clock: port,
+                executors,
+                failpoints,
+                settings,
+            },
             fingerprints: Arc::new(HmacFingerprints::new(secret.expose())),
             verifier: Arc::new(Verifier::new([signer.public_key()], now)),
             identity: Arc::new(identity.unwrap()),
             reservations: Reservations::new(log),
-            failpoints,
-            settings,
         });
         let router = crate::router(state.clone());
         Self {
@@ -175,10 +177,13 @@ impl Api {
 
     /// Starts the process managers.
     pub(super) fn manage(&self) {
-        self.tasks.spawn(process_managers::run(
-            self.state.clone(),
-            self.shutdown.clone(),
-        ));
+        let deps = process_managers::Deps {
+            core: self.state.core.clone(),
+            keys: self.state.identity.keys.clone(),
+            credentials: self.state.identity.credentials.clone(),
+        };
+        self.tasks
+            .spawn(process_managers::run(deps, self.shutdown.clone()));
     }
 
     pub(super) fn advance(&self, seconds: i64) {

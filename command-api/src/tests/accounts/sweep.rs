@@ -28,7 +28,10 @@ async fn the_sweep_keeps_customers_and_clears_the_rest_away() {
             .await
             .unwrap();
     }
-    let run = || sweep(identity, &*app.state.log, app.clock.now());
+    let run = || {
+        let (keys, credentials) = (&*identity.keys, &*identity.credentials);
+        sweep(keys, credentials, &*app.state.log, app.clock.now())
+    };
 
     app.clock.advance(TimeDelta::hours(23));
     run().await.unwrap();
