@@ -20,7 +20,7 @@ pub(crate) async fn buy_a_ticket() -> anyhow::Result<Value> {
     let mut config = AppConfig::for_tests(&folder);
     config.settings.server.demo_catalogue = true;
     let app = App::start(config).await?;
-    let fan = app.token(Role::Customer, Uuid::now_v7());
+    let fan = app.token(Role::Customer, Uuid::now_v7())?;
     let http = Client::new();
     let get = async |path: &str, position: &Value| -> anyhow::Result<Value> {
         let call = http.get(format!("{}{path}", app.url())).bearer_auth(&fan);

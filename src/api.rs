@@ -2,15 +2,30 @@
 
 use utoipa::openapi::{Info, License, OpenApi, OpenApiBuilder};
 
+use crate::roles::{Role, Roles};
+
 /// Both APIs in one document.
 pub fn openapi() -> OpenApi {
+    describe(true, true)
+}
+
+/// What a process with these roles serves.
+pub fn openapi_of(roles: &Roles) -> OpenApi {
+    describe(roles.has(Role::CommandApi), roles.has(Role::QueryApi))
+}
+
+fn describe(commands: bool, queries: bool) -> OpenApi {
     let mut license = License::new("Apache-2.0");
     license.identifier = Some("Apache-2.0".to_owned());
     let mut info = Info::new("Frontrow", "1");
     info.description = Some("Sells scarce seats to enormous crowds.".to_owned());
     info.license = Some(license);
     let mut document = OpenApiBuilder::new().info(info).build();
-    document.merge(command_api::openapi());
-    document.merge(query_api::openapi());
+    if commands {
+        document.merge(command_api::openapi());
+    }
+    if queries {
+        document.merge(query_api::openapi());
+    }
     document
 }

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use uuid::Uuid;
 
-use crate::config::Overrides;
+use crate::config::{Durability, Overrides};
 
 /// Sells scarce seats to enormous crowds.
 #[derive(Debug, Parser)]
@@ -48,6 +48,9 @@ pub enum Command {
     Audit(Audit),
     /// Print the description of the HTTP API (`OpenAPI` 3.1)
     Openapi,
+    /// Make and show keys of tokens
+    #[command(subcommand)]
+    Keys(Keys),
     /// Ask a running server whether it is ready: exit status 0 or 1
     Healthcheck(Healthcheck),
 }
@@ -61,6 +64,12 @@ pub struct Serve {
     /// "all", or a comma-separated choice of roles [default: all]
     #[arg(long, value_name = "ROLES")]
     pub roles: Option<String>,
+    /// What a commit on Postgres must have reached: "single" for a server without a synchronous standby [default: replicated]
+    #[arg(long, value_name = "DURABILITY", requires = "reason")]
+    pub durability: Option<Durability>,
+    /// Why a single disk is accepted: recorded in the log before anything else
+    #[arg(long, value_name = "TEXT", requires = "durability")]
+    pub reason: Option<String>,
     /// Abort at a named step, as a crash would: for rehearsals
     #[arg(long, value_name = "NAME", hide = true)]
     pub abort_at: Option<command_api::failpoints::Failpoint>,
@@ -72,7 +81,7 @@ pub struct Token {
     /// customer, organizer, auditor or admin
     #[arg(long)]
     pub role: edge::auth::Role,
-    /// Whom the token names: a UUID. A customer is a new one where none is given; other roles have one id per data folder
+    /// Whom the token names: a UUID. A customer is a new one where none is given; other roles have one id per signing key
     #[arg(long, value_name = "ID")]
     pub subject: Option<Uuid>,
 }
@@ -92,6 +101,18 @@ pub enum Audit {
     Verify,
 }
 
+/// `frontrow keys`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Keys {
+    /// Make a key that signs tokens, for auth.signing_key; print its public half, for auth.trusted_keys
+    New {
+        /// Where to keep it; what is there is not replaced
+        file: PathBuf,
+    },
+    /// Print the public half of the configured key
+    Public,
+}
+
 /// `frontrow healthcheck`.
 #[derive(Debug, Args)]
 pub struct Healthcheck {
@@ -103,22 +124,28 @@ pub struct Healthcheck {
 impl Cli {
     /// What the command line sets.
     pub fn overrides(&self) -> Overrides {
-        let (listen, roles) = match &self.command {
-            Some(Command::Serve(serve)) => (serve.listen, serve.roles.clone()),
+        let common = Overrides {
+            config: self.config.clone(),
+            data: self.data.clone(),
+            ..Overrides::default()
+        };
+        match &self.command {
+            Some(Command::Serve(serve)) => Overrides {
+                listen: serve.listen,
+                roles: serve.roles.clone(),
+                durability: serve.durability,
+                reason: serve.reason.clone(),
+                ..common
+            },
             Some(
                 Command::Token(_)
                 | Command::Demo(_)
                 | Command::Audit(_)
                 | Command::Openapi
+                | Command::Keys(_)
                 | Command::Healthcheck(_),
             )
-            | None => (None, None),
-        };
-        Overrides {
-            config: self.config.clone(),
-            listen,
-            data: self.data.clone(),
-            roles,
+            | None => common,
         }
     }
 }

@@ -15,4 +15,5 @@ pub mod driver;
 mod newcomer;
 pub mod roles;
 pub mod shutdown;
+pub mod signing;
 pub mod telemetry;

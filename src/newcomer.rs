@@ -43,15 +43,15 @@ pub(crate) struct DemoShow {
 ///
 /// # Errors
 /// What kept it from being put up.
-pub(crate) async fn prepare(app: &App) -> anyhow::Result<Option<DemoShow>> {
-    let path = app.data().join(FILE);
+pub(crate) async fn prepare(app: &App, data: &Path) -> anyhow::Result<Option<DemoShow>> {
+    let path = data.join(FILE);
     let mut demo = match fs::read(&path) {
         Ok(text) => serde_json::from_slice(&text).with_context(|| path.display().to_string())?,
-        Err(_) if app.log().head().await?.position.0 > 0 => return Ok(None),
+        Err(_) if app.log()?.head().await?.position.0 > 0 => return Ok(None),
         Err(_) => {
             let demo = DemoShow {
                 on_sale_at: app.clock().now().trunc_subsecs(0),
-                organizer_id: app.default_subject(Role::Organizer),
+                organizer_id: app.default_subject(Role::Organizer)?,
                 customer_id: Uuid::now_v7(),
                 show_id: None,
             };
@@ -79,7 +79,10 @@ impl DemoShow {
 
     async fn put_up(&self, app: &App) -> anyhow::Result<Uuid> {
         let server = Connections::new(app.addr(), 1);
-        let bearer = |role, id| HeaderValue::from_str(&format!("Bearer {}", app.token(role, id)));
+        let bearer = |role, id| {
+            let token = app.token(role, id)?;
+            anyhow::Ok(HeaderValue::from_str(&format!("Bearer {token}"))?)
+        };
         let organizer = bearer(Role::Organizer, self.organizer_id)?;
         let customer = bearer(Role::Customer, self.customer_id)?;
         let terms = Terms {
@@ -99,25 +102,32 @@ impl DemoShow {
 }
 
 /// The text that `serve` prints once it serves. The three lines work as they are, in this order, again and again.
-pub(crate) fn banner(app: &App) -> String {
+///
+/// # Errors
+/// None where there is a demo show: its server issues tokens.
+pub(crate) fn banner(app: &App) -> anyhow::Result<String> {
     let url = app.url();
-    let mut text = format!(
-        "Frontrow serves {url}\n  data folder   {}\n  API           {url}/docs/\n",
-        app.data().display()
-    );
-    let Some((demo, show_id)) = app
-        .demo_show()
-        .and_then(|demo| Some((demo, demo.show_id()?)))
-    else {
-        return text;
+    let mut text = format!("Frontrow serves {url}\n");
+    // Writing to a String can't fail.
+    let _ = match app.data() {
+        Some(data) => writeln!(text, "  data folder   {}", data.display()),
+        None => writeln!(text, "  roles         {}", app.roles()),
     };
-    let token = app.token(Role::Customer, demo.customer_id);
+    let _ = writeln!(text, "  API           {url}/docs/");
+    let (Some(data), Some((demo, show_id))) = (
+        app.data(),
+        app.demo_show()
+            .and_then(|demo| Some((demo, demo.show_id()?))),
+    ) else {
+        return Ok(text);
+    };
+    let token = app.token(Role::Customer, demo.customer_id)?;
     let hold = json!({"show_id": show_id, "best_available":
         {"category": SHOWCASE_CATEGORY, "quantity": 2, "adjacent": true}});
     let headers = format!("-H 'Authorization: Bearer {token}' -H 'Content-Type: application/json'");
     let find_id = r#"sed 's/.*"reservation_id":"\([^"]*\)".*/\1/'"#;
     // A file carries the reservation from one line to the next, so that each works in a shell of its own.
-    let folder = fs::canonicalize(app.data()).unwrap_or_else(|_| app.data().to_owned());
+    let folder = fs::canonicalize(data).unwrap_or_else(|_| data.to_owned());
     let kept = quoted(&folder.join("hold.json"));
     let lines = [
         (
@@ -139,10 +149,9 @@ pub(crate) fn banner(app: &App) -> String {
     ];
     text.push_str("\nA concert is on sale. Paste these three lines, as often as you like:\n");
     for (number, (what, line)) in lines.iter().enumerate() {
-        // Writing to a String can't fail.
         let _ = write!(text, "\n# {}. {what}\n{line}\n", number + 1);
     }
-    text
+    Ok(text)
 }
 
 /// A path as one word of a shell.
@@ -166,7 +175,7 @@ mod tests {
         let folder = TemporaryFolder::new().unwrap();
         let app = start(&folder).await;
         let first = app.demo_show().unwrap().clone();
-        let end = app.log().head().await.unwrap();
+        let end = app.log().unwrap().head().await.unwrap();
         app.shutdown().await.unwrap();
 
         let cut_short = DemoShow {
@@ -177,7 +186,7 @@ mod tests {
         let app = start(&folder).await;
         assert_eq!(app.demo_show().unwrap().show_id, first.show_id);
         assert_eq!(
-            app.log().head().await.unwrap(),
+            app.log().unwrap().head().await.unwrap(),
             end,
             "nothing was done twice"
         );
@@ -191,7 +200,7 @@ mod tests {
             .await
             .unwrap();
         let server = Connections::new(app.addr(), 1);
-        let token = app.token(Role::Customer, Uuid::now_v7());
+        let token = app.token(Role::Customer, Uuid::now_v7()).unwrap();
         let charge = Call::post("/v1/points/charges", &json!({"amount": 1}))
             .authorized(HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
         let _: Value = catalogue::created(&server, charge).await.unwrap();
@@ -199,7 +208,7 @@ mod tests {
 
         let app = start(&folder).await;
         assert!(app.demo_show().is_none());
-        assert!(!banner(&app).contains("curl"));
+        assert!(!banner(&app).unwrap().contains("curl"));
         app.shutdown().await.unwrap();
     }
 }

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use anyhow::bail;
 
-use crate::config::Settings;
+use crate::{adapters::Port, config::Settings};
 
 /// A part of the system that can run in a process of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +44,16 @@ impl Role {
             Self::Audit => "audit",
         }
     }
+
+    /// What it holds open.
+    fn needs(self) -> &'static [Port] {
+        match self {
+            Self::CommandApi | Self::ProcessManagers => &[Port::Log, Port::KeyStore],
+            Self::Relay => &[Port::Log, Port::Bus],
+            Self::Projections | Self::QueryApi => &[Port::Bus, Port::ReadModel],
+            Self::Audit => &[Port::Log, Port::ReadModel],
+        }
+    }
 }
 
 impl fmt::Display for Role {
@@ -59,10 +69,21 @@ pub struct Roles(Vec<Role>);
 impl Roles {
     /// Whether this process is the whole system.
     pub fn is_all(&self) -> bool {
-        ALL.iter().all(|role| self.0.contains(role))
+        ALL.iter().all(|role| self.has(*role))
     }
 
-    /// Refuses a part of the system on stores that no other process can share: the parts would not see each other.
+    /// Whether this process has a role.
+    pub fn has(&self, role: Role) -> bool {
+        self.0.contains(&role)
+    }
+
+    /// Whether one of the roles needs the adapter of a port.
+    pub fn need(&self, port: Port) -> bool {
+        self.0.iter().any(|role| role.needs().contains(&port))
+    }
+
+    /// Refuses a part of the system on stores that no other process can share, for the parts would not see each other; and one that
+    /// would trust nobody's tokens.
     ///
     /// # Errors
     /// What is needed, by key.
@@ -70,21 +91,39 @@ impl Roles {
         if self.is_all() {
             return Ok(());
         }
-        let embedded: Vec<_> = [
-            ("log.url", &settings.log.url),
-            ("bus.url", &settings.bus.url),
-            ("read_model.url", &settings.read_model.url),
-            ("key_store.url", &settings.key_store.url),
-        ]
-        .map(|(key, url)| format!("{key} ({url})"))
-        .into();
-        let names: Vec<_> = self.0.iter().map(ToString::to_string).collect();
+        let mut wanted = Vec::new();
+        for port in Port::ALL {
+            if self.need(port) && port.is_embedded(settings)? {
+                let (key, url) = (port.key(), port.url(settings));
+                wanted.push(format!("{key} ({url}) must be {}", port.shared()));
+            }
+        }
+        let auth = &settings.auth;
+        if self.has(Role::CommandApi) && auth.signing_key.is_empty() {
+            wanted.push("auth.signing_key must name the installation's key".to_owned());
+        }
+        let verifies = self.has(Role::QueryApi) || self.has(Role::Audit);
+        if verifies && !self.has(Role::CommandApi) && auth.trusted_keys.is_empty() {
+            wanted.push("auth.trusted_keys must name the public half of that key".to_owned());
+        }
+        if wanted.is_empty() {
+            return Ok(());
+        }
         bail!(
-            "server.roles is {}: roles in processes of their own need stores and a bus that several processes share, but these are \
-             embedded in one: {}. Run every role in one process: --roles all",
-            names.join(","),
-            embedded.join(", "),
+            "server.roles is {self}: roles in processes of their own need what several processes can share: {}. Or run every role in \
+             one process: --roles all",
+            wanted.join("; "),
         )
+    }
+}
+
+impl fmt::Display for Roles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_all() {
+            return f.write_str("all");
+        }
+        let names: Vec<_> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&names.join(","))
     }
 }
 
@@ -125,6 +164,31 @@ mod tests {
         let settings = Settings::defaults();
         let roles: Roles = "command-api,query-api".parse().unwrap();
         let error = roles.check_shared(&settings).unwrap_err().to_string();
-        assert!(error.contains("log.url (sqlite:log.db)"), "{error}");
+        for wanted in [
+            "log.url (sqlite:log.db)",
+            "bus.url (log:)",
+            "auth.signing_key",
+        ] {
+            assert!(error.contains(wanted), "{error}");
+        }
+        let roles: Roles = "relay".parse().unwrap();
+        let error = roles.check_shared(&settings).unwrap_err().to_string();
+        assert!(
+            !error.contains("read_model") && !error.contains("auth"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_part_on_shared_stores_is_let_be() {
+        let mut settings = Settings::defaults();
+        "postgres://h/log".clone_into(&mut settings.log.url);
+        "postgres://h/keys".clone_into(&mut settings.key_store.url);
+        let managers: Roles = "process-managers".parse().unwrap();
+        managers.check_shared(&settings).unwrap();
+        let commands: Roles = "process-managers,command-api".parse().unwrap();
+        commands.check_shared(&settings).unwrap_err();
+        "key.pem".clone_into(&mut settings.auth.signing_key);
+        commands.check_shared(&settings).unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! Joins the crates: stores, executors, routers, tasks.
+//! Joins the crates: adapters, routers, tasks, as far as the roles of this process need them.
 
 use std::{
     future::ready,
@@ -12,21 +12,13 @@ use std::{
 
 use anyhow::Context;
 use axum::Router;
-use command_api::{
-    Deps, Executors,
-    commands::HmacFingerprints,
-    identity::{self, Identity},
-    key_store::HmacPurpose,
-    passwords::{self, Passwords},
-    reservations::Reservations,
-};
 use edge::{
     auth::{Signer, Verifier},
     layers::LayersConfig,
     probes::Readiness,
     server::ServerConfig,
 };
-use event_store::Committer;
+use event_store::{Clock, SystemClock};
 use projections::Progress;
 use tokio::net::TcpListener;
 
@@ -34,167 +26,145 @@ use super::{
     AppConfig,
     stages::{Health, Stages},
 };
-use crate::{adapters::Stores, api, telemetry};
+use crate::{
+    adapters::{Adapters, Port},
+    api,
+    roles::{Role, Roles},
+    signing, telemetry,
+};
 
 /// A server's parts.
 pub(super) struct Parts {
-    config: AppConfig,
-    pub(super) signer: Arc<Signer>,
-    verifier: Arc<Verifier>,
-    pub(super) stores: Stores,
+    pub(super) config: AppConfig,
+    pub(super) roles: Roles,
+    pub(super) adapters: Adapters,
+    pub(super) clock: Arc<dyn Clock>,
+    /// Who issues tokens: command APIs alone.
+    pub(super) signer: Option<Arc<Signer>>,
+    pub(super) verifier: Arc<Verifier>,
     pub(super) stages: Stages,
-    health: Health,
+    pub(super) health: Health,
     /// Whether the start is complete: a client that waits for readiness finds what newcomers are shown.
     pub(super) started: Arc<AtomicBool>,
     pub(super) progress: Progress,
 }
 
-/// Opens the stores, starts the roles, and listens once all of that has worked.
+/// What the roles serve under the one port, and what must answer before they do.
+#[derive(Debug, Default)]
+pub(super) struct Served {
+    pub(super) calls: Router,
+    pub(super) checks: Vec<Readiness>,
+}
+
+/// Opens what the roles need, starts them, and listens once all of that has worked.
 pub(super) async fn assemble(config: AppConfig) -> anyhow::Result<(SocketAddr, Parts)> {
-    let signer = Arc::new(Signer::open(&config.data)?);
-    let clock = config.clock.clone();
-    let verifier = Verifier::new([signer.public_key()], Arc::new(move || clock.now()));
+    let roles: Roles = config.settings.server.roles.parse()?;
+    roles.check_shared(&config.settings)?;
+    let adapters = Adapters::new(&config.settings);
+    let clock = clock(&config, &roles, &adapters).await?;
+    let signer = if roles.has(Role::CommandApi) {
+        Some(Arc::new(signing::signer(&config.settings)?))
+    } else {
+        None
+    };
+    let trusted = signing::trusted(&config.settings, signer.as_deref())?;
+    let now = clock.clone();
     let parts = Parts {
-        stores: Stores::open(&config.settings, &config.data).await?,
-        verifier: Arc::new(verifier),
+        verifier: Arc::new(Verifier::new(trusted, Arc::new(move || now.now()))),
+        config,
+        roles,
+        adapters,
+        clock,
         signer,
         stages: Stages::default(),
         health: Health::default(),
         started: Arc::default(),
         progress: Progress::default(),
-        config,
     };
     let router = parts.start().await?;
     let addr = parts.listen(router).await?;
     Ok((addr, parts))
 }
 
+/// The one source of time: the given one, else the clock of the log's server, else the machine's.
+async fn clock(
+    config: &AppConfig,
+    roles: &Roles,
+    adapters: &Adapters,
+) -> anyhow::Result<Arc<dyn Clock>> {
+    if let Some(clock) = &config.clock {
+        return Ok(clock.clone());
+    }
+    let logs = match roles.need(Port::Log) {
+        true => adapters.log().await?.clock.clone(),
+        false => None,
+    };
+    Ok(logs.unwrap_or_else(|| Arc::new(SystemClock)))
+}
+
 impl Parts {
     /// Starts everything but the listener. Answers with all that is served under the one port.
     async fn start(&self) -> anyhow::Result<Router> {
-        let (managing, following) = (&self.stages.managing, &self.stages.following);
+        let following = &self.stages.following;
         let metrics = telemetry::metrics()?;
         let upkeep = telemetry::upkeep(metrics.clone(), following.end.clone());
         following.run("metrics", &self.health, upkeep);
-        following.run("projections", &self.health, self.projections());
 
-        let queries = self.queries();
-        let seat_maps = query_api::run(queries.clone(), following.end.clone());
-        following.run("seat maps", &self.health, seat_maps);
+        let mut served = Served {
+            checks: self.readiness(),
+            ..Served::default()
+        };
+        if self.roles.need(Port::Log) {
+            served.checks.push(self.log_readiness().await?);
+        }
+        if self.roles.has(Role::Projections) {
+            self.start_projections(&mut served).await?;
+        }
+        if self.roles.has(Role::QueryApi) {
+            self.start_query_api(&mut served).await?;
+        }
+        if self.roles.has(Role::Relay) {
+            self.start_relay(&mut served).await?;
+        }
+        if self.roles.has(Role::CommandApi) || self.roles.has(Role::ProcessManagers) {
+            self.start_commands(&mut served).await?;
+        }
 
-        let commands = self.commands().await?;
-        let managers = command_api::process_managers::run(commands.clone(), managing.end.clone());
-        managing.run("process managers", &self.health, managers);
-
-        let mut readiness = self.readiness();
-        readiness.extend(queries.readiness());
-        let calls = command_api::router(commands).merge(query_api::router(queries));
-        let (progress, clock) = (self.progress.clone(), self.config.clock.clone());
-        let probes = edge::probes::router(readiness, move || {
-            projections::metrics::publish(&progress, clock.now());
+        let projects = self.roles.has(Role::Projections);
+        let (progress, clock) = (self.progress.clone(), self.clock.clone());
+        let probes = edge::probes::router(served.checks, move || {
+            if projects {
+                projections::metrics::publish(&progress, clock.now());
+            }
             telemetry::render(&metrics)
         });
-        Ok(edge::layers::apply(calls, &LayersConfig::default())
-            .merge(edge::docs::router(api::openapi()))
+        Ok(edge::layers::apply(served.calls, &LayersConfig::default())
+            .merge(edge::docs::router(api::openapi_of(&self.roles)))
             .merge(probes))
     }
 
-    fn projections(&self) -> impl Future<Output = ()> + use<> {
-        let deps = projections::Deps {
-            bus: self.stores.bus.clone(),
-            read_model: self.stores.read_model.clone(),
-            progress: self.progress.clone(),
-        };
-        let worker = projections::run(deps, self.stages.following.end.clone());
-        // The worker has logged why it can't go on: the process stays, unready, and goes on selling.
-        async move { drop(worker.await) }
-    }
-
-    /// Streams end with the requests; what feeds the seat maps ends after them.
-    fn queries(&self) -> query_api::AppState {
-        let progress = self.progress.clone();
-        query_api::AppState::new(query_api::Deps {
-            read_model: self.stores.read_model.clone(),
-            bus: self.stores.bus.clone(),
-            clock: self.config.clock.clone(),
-            verifier: self.verifier.clone(),
-            progress: Some(query_api::Progress::new(move |id| progress.watch(id))),
-            shutdown: self.stages.serving.end.clone(),
-        })
-    }
-
-    async fn commands(&self) -> anyhow::Result<command_api::AppState> {
-        let (stores, config) = (&self.stores, &self.config);
-        let (deciding, committing) = (&self.stages.deciding, &self.stages.committing);
-        let log = stores.log.clone();
-        let committer = Committer::start(log.clone(), &committing.tasks, committing.end.clone());
-        let executors = Executors::new(
-            &log,
-            &committer,
-            &config.clock,
-            &config.settings.executor.bounds(),
-            &deciding.tasks,
-            &deciding.end,
-        );
-        let fingerprints = stores.keys.hmac_key(HmacPurpose::Fingerprint).await?;
-        Ok(command_api::AppState::new(Deps {
-            clock: config.clock.clone(),
-            executors,
-            fingerprints: Arc::new(HmacFingerprints::new(fingerprints.expose())),
-            verifier: self.verifier.clone(),
-            identity: Arc::new(self.identity().await?),
-            reservations: Reservations::new(log.clone()),
-            failpoints: config.failpoints.clone(),
-            settings: command_api::Settings {
-                poll: config.poll,
-                deadline: Duration::from_millis(config.settings.executor.deadline_ms),
-            },
-            log,
-        }))
-    }
-
-    async fn identity(&self) -> anyhow::Result<Identity> {
-        let cost = if self.config.cheap_passwords {
-            passwords::Settings::cheap()
-        } else {
-            passwords::Settings::default()
-        };
-        let identity = Identity::new(
-            self.stores.keys.clone(),
-            self.stores.credentials.clone(),
-            Passwords::new(&cost)?,
-            self.signer.clone(),
-            identity::Settings::default(),
-        );
-        Ok(identity.await?)
-    }
-
     fn readiness(&self) -> Vec<Readiness> {
-        let log = self.stores.log.clone();
-        let (health, progress) = (self.health.clone(), self.progress.clone());
-        let started = self.started.clone();
+        let (health, started) = (self.health.clone(), self.started.clone());
         vec![
             Readiness::new("start", move || {
                 let started = started.load(Ordering::Acquire);
                 ready(started.then_some(()).ok_or_else(|| "starting".to_owned()))
             }),
             Readiness::new("tasks", move || ready(health.check())),
-            Readiness::new("log", move || {
-                let log = log.clone();
-                async move {
-                    let head = log.head().await;
-                    head.map(|_| ()).map_err(|error| error.to_string())
-                }
-            }),
-            Readiness::new("projections", move || {
-                ready(match progress.readiness() {
-                    projections::Readiness::Following => Ok(()),
-                    projections::Readiness::Starting => Err("starting".to_owned()),
-                    projections::Readiness::Retrying { reason }
-                    | projections::Readiness::Stopped { reason } => Err(reason),
-                })
-            }),
         ]
+    }
+
+    /// The key store is no part of it: without it nobody registers, but seats are sold; a process that called itself unready would sell
+    /// none.
+    async fn log_readiness(&self) -> anyhow::Result<Readiness> {
+        let log = self.adapters.log().await?.log.clone();
+        Ok(Readiness::new("log", move || {
+            let log = log.clone();
+            async move {
+                let head = log.head().await;
+                head.map(|_| ()).map_err(|error| error.to_string())
+            }
+        }))
     }
 
     async fn listen(&self, router: Router) -> anyhow::Result<SocketAddr> {

@@ -69,6 +69,8 @@ pub(super) struct Stages {
     pub(super) deciding: Stage,
     /// The committer.
     pub(super) committing: Stage,
+    /// The relay.
+    pub(super) relaying: Stage,
     /// Projections, seat maps, upkeep.
     pub(super) following: Stage,
 }
@@ -85,6 +87,7 @@ impl Stages {
             ("process managers", &self.managing),
             ("executors", &self.deciding),
             ("the committer", &self.committing),
+            ("the relay", &self.relaying),
             ("projections", &self.following),
         ] {
             stage.end.cancel();
@@ -104,6 +107,7 @@ impl Drop for Stages {
             &self.managing,
             &self.deciding,
             &self.committing,
+            &self.relaying,
             &self.following,
         ] {
             stage.end.cancel();

@@ -27,7 +27,7 @@ async fn what_was_accepted_before_the_stop_is_answered_and_nothing_else_is_done(
         .unwrap();
     let server = Connections::new(app.addr(), CHARGING);
     let tokens: Vec<_> = (0..CHARGING)
-        .map(|_| app.token(Role::Customer, Uuid::now_v7()))
+        .map(|_| app.token(Role::Customer, Uuid::now_v7()).unwrap())
         .collect();
     let answered = Arc::new(AtomicUsize::new(0));
     let enough = Arc::new(tokio::sync::Notify::new());
@@ -55,7 +55,7 @@ async fn what_was_accepted_before_the_stop_is_answered_and_nothing_else_is_done(
     let app = App::start(AppConfig::for_tests(folder.path()))
         .await
         .unwrap();
-    let head = app.log().head().await.unwrap().position;
+    let head = app.log().unwrap().head().await.unwrap().position;
     assert_eq!(head.0, created.iter().sum::<u64>());
     assert_eq!(app.settle().await.unwrap(), head);
     app.shutdown().await.unwrap();

@@ -1,8 +1,7 @@
 //! `frontrow demo`: an on-sale, then its audit.
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::{path::PathBuf, process::ExitCode};
 
-use event_store::SystemClock;
 use serde_json::json;
 
 use super::{print, runtime, verify};
@@ -36,7 +35,7 @@ pub(super) fn run(
     settings.server.demo_catalogue = false;
     // Server and crowd have a runtime each, so that neither waits in the other's queues; they share the machine.
     let (server, crowd) = (runtime()?, runtime()?);
-    let config = AppConfig::new(settings.clone(), Arc::new(SystemClock));
+    let config = AppConfig::new(settings.clone());
     let app = server.block_on(App::start(config))?;
     let report = crowd.block_on(demo::play(&app, arguments.fans))?;
     if output == Output::Text {

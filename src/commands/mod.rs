@@ -2,6 +2,7 @@
 
 mod demo;
 mod healthcheck;
+mod keys;
 mod openapi;
 mod serve;
 mod token;
@@ -50,6 +51,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Audit(Audit::Verify) => verify::run(&Settings::load(overrides)?, output),
         Command::Openapi => openapi::run(),
+        Command::Keys(arguments) => keys::run(&Settings::load(overrides)?, &arguments),
         Command::Healthcheck(arguments) => {
             healthcheck::run(&Settings::load(overrides)?, &arguments)
         }

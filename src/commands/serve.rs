@@ -1,9 +1,8 @@
 //! `frontrow serve`: runs until it is asked to end.
 
-use std::{process::ExitCode, sync::Arc};
+use std::process::ExitCode;
 
 use command_api::failpoints::Failpoints;
-use event_store::SystemClock;
 
 use super::{print, runtime};
 use crate::{
@@ -23,7 +22,7 @@ pub(super) fn run(settings: Settings, arguments: &Serve) -> anyhow::Result<ExitC
         .map_or_else(Failpoints::default, Failpoints::abort_at);
     runtime()?.block_on(serve(AppConfig {
         failpoints,
-        ..AppConfig::new(settings, Arc::new(SystemClock))
+        ..AppConfig::new(settings)
     }))
 }
 
@@ -37,8 +36,8 @@ async fn serve(config: AppConfig) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
     };
-    tracing::info!(address = %app.addr(), data = %app.data().display(), "serving");
-    if let Err(error) = print(&newcomer::banner(&app)) {
+    tracing::info!(address = %app.addr(), roles = %app.roles(), "serving");
+    if let Err(error) = newcomer::banner(&app).and_then(|banner| print(&banner)) {
         tracing::warn!(
             error = format!("{error:#}"),
             "the first steps were not printed"

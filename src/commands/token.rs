@@ -2,20 +2,22 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use edge::auth::{Principal, Role, Signer};
+use edge::auth::{Principal, Role};
 use event_store::{Clock, SystemClock};
 use uuid::Uuid;
 
 use super::print;
-use crate::{cli::Token, config::Settings, data_folder};
+use crate::{cli::Token, config::Settings, data_folder, signing};
 
 /// Long enough for a day's work, short enough that a token in a shell's history is soon worthless.
 const VALID_FOR: Duration = Duration::from_hours(24);
 
 pub(super) fn run(settings: &Settings, arguments: &Token) -> anyhow::Result<ExitCode> {
     // No lock: tokens are made beside a running server.
-    data_folder::create(&settings.server.data)?;
-    let signer = Signer::open(&settings.server.data)?;
+    if settings.auth.signing_key.is_empty() {
+        data_folder::create(&settings.server.data)?;
+    }
+    let signer = signing::signer(settings)?;
     let role = arguments.role;
     let id = arguments.subject.unwrap_or_else(|| match role {
         Role::Customer => Uuid::now_v7(),

@@ -9,7 +9,7 @@ use indicatif::ProgressBar;
 use read_model::Access;
 
 use super::{print, runtime};
-use crate::{adapters, cli::Output, config::Settings, demo};
+use crate::{adapters::Adapters, cli::Output, config::Settings, demo};
 
 /// Exit status where something was found.
 const FINDINGS: u8 = 1;
@@ -31,16 +31,17 @@ pub(super) fn status(report: &Report) -> ExitCode {
     }
 }
 
-/// Checks a data folder. Takes no lock and makes nothing: a folder without a log can't be checked.
+/// Checks the configured stores. Takes no lock and makes nothing: a folder without a log can't be checked.
 ///
 /// # Errors
 /// What kept the check from being carried out.
 pub(super) async fn verify(settings: &Settings) -> anyhow::Result<Report> {
-    let data = &settings.server.data;
-    let path = adapters::log_path(settings, data)?;
-    ensure!(path.is_file(), "there is no log at {}", path.display());
-    let log = adapters::open_log(settings, data).await?;
-    let read_model = adapters::open_read_model(settings, data, Access::ReadOnly).await?;
+    let adapters = Adapters::new(settings);
+    if let Some(path) = adapters.log_file()? {
+        ensure!(path.is_file(), "there is no log at {}", path.display());
+    }
+    let log = adapters.log().await?.log.clone();
+    let read_model = adapters.read_model(Access::ReadOnly).await?;
     let deps = Deps {
         log: log.clone(),
         read_model: Some(read_model),

@@ -5,13 +5,14 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
+use clap::ValueEnum;
 use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
 
 use crate::{adapters, roles::Roles};
 
 /// Every key with its unit and default; also the manual.
-pub const DEFAULTS: &str = include_str!("../config.default.toml");
+pub const DEFAULTS: &str = include_str!("../../config.default.toml");
 
 /// Longest deadline of a command: with the executor's grace it still ends before the request does (`REQUEST_TIMEOUT`) and before
 /// the process manager takes the payment over (`RESUME_AFTER`), ten seconds both.
@@ -26,11 +27,13 @@ pub struct Settings {
     /// The event log.
     pub log: Log,
     /// The bus.
-    pub bus: Adapter,
+    pub bus: Bus,
     /// The read model.
-    pub read_model: Adapter,
+    pub read_model: ReadModel,
     /// The key store.
-    pub key_store: Adapter,
+    pub key_store: KeyStore,
+    /// The keys of tokens.
+    pub auth: Auth,
     /// The executors.
     pub executor: Executor,
     /// Logs.
@@ -65,14 +68,62 @@ pub struct Log {
     pub url: String,
     /// SQLite's setting of this name.
     pub synchronous: String,
+    /// What a commit on Postgres has reached before it is answered.
+    pub durability: Durability,
+    /// Why a single disk is accepted.
+    pub durability_reason: String,
 }
 
-/// A port's adapter, chosen by URL.
+/// What a commit on Postgres has reached before it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Durability {
+    /// The disks of the primary and of a synchronous standby.
+    Replicated,
+    /// The disk of the primary alone.
+    Single,
+}
+
+/// `[bus]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Adapter {
+pub struct Bus {
     /// Scheme and place.
     pub url: String,
+    /// Kafka's topic of the log.
+    pub topic: String,
+    /// Its partitions.
+    pub partitions: u32,
+    /// Its copies.
+    pub replication: u32,
+}
+
+/// `[read_model]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReadModel {
+    /// Scheme and place.
+    pub url: String,
+    /// Where its replicas are.
+    pub replicas: Vec<String>,
+}
+
+/// `[key_store]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyStore {
+    /// Scheme and place.
+    pub url: String,
+}
+
+/// `[auth]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    /// File of the key that signs; empty: the data folder's.
+    pub signing_key: String,
+    /// Files, and folders of files, of the keys that are trusted beside it.
+    pub trusted_keys: Vec<String>,
 }
 
 /// `[executor]`.
@@ -126,6 +177,10 @@ pub struct Overrides {
     pub data: Option<PathBuf>,
     /// `--roles`.
     pub roles: Option<String>,
+    /// `--durability`.
+    pub durability: Option<Durability>,
+    /// `--reason`.
+    pub reason: Option<String>,
 }
 
 impl Settings {
@@ -155,20 +210,21 @@ impl Settings {
             .prefix_separator("__")
             .separator("__")
             .try_parsing(true)
+            .list_separator(",")
+            .with_list_parse_key("read_model.replicas")
+            .with_list_parse_key("auth.trusted_keys")
             .source(environment);
         let mut settings: Self = sources
             .add_source(environment)
             .build()
             .and_then(Config::try_deserialize)
             .context("the configuration can't be used")?;
-        let server = &mut settings.server;
-        server.listen = overrides.listen.unwrap_or(server.listen);
-        if let Some(data) = overrides.data {
-            server.data = data;
-        }
-        if let Some(roles) = overrides.roles {
-            server.roles = roles;
-        }
+        let (server, log) = (&mut settings.server, &mut settings.log);
+        set(&mut server.listen, overrides.listen);
+        set(&mut server.data, overrides.data);
+        set(&mut server.roles, overrides.roles);
+        set(&mut log.durability, overrides.durability);
+        set(&mut log.durability_reason, overrides.reason);
         settings.check()?;
         Ok(settings)
     }
@@ -206,9 +262,15 @@ impl Settings {
             executor.snapshot_every,
             1..=1_000_000,
         )?;
+        within("bus.partitions", self.bus.partitions.into(), 1..=1_000)?;
+        within("bus.replication", self.bus.replication.into(), 1..=9)?;
         ensure!(
             !self.server.data.as_os_str().is_empty(),
             "server.data must name a folder"
+        );
+        ensure!(
+            self.log.durability == Durability::Replicated || !self.log.durability_reason.is_empty(),
+            "log.durability is single: say why, by --reason or log.durability_reason; it is recorded in the log"
         );
         adapters::check(self)?;
         let roles: Roles = self.server.roles.parse()?;
@@ -230,6 +292,12 @@ impl Executor {
     }
 }
 
+fn set<T>(setting: &mut T, outranked_by: Option<T>) {
+    if let Some(value) = outranked_by {
+        *setting = value;
+    }
+}
+
 fn expect_sound(defaults: anyhow::Result<Settings>) -> Settings {
     defaults.expect("the compiled-in defaults pass the checks: a test says so")
 }
@@ -246,56 +314,4 @@ fn within(key: &str, value: u64, range: RangeInclusive<u64>) -> anyhow::Result<(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn with(key: &str, value: &str) -> anyhow::Result<Settings> {
-        let environment = HashMap::from([(key.to_owned(), value.to_owned())]);
-        Settings::join(Overrides::default(), Some(environment))
-    }
-
-    #[test]
-    fn the_defaults_are_what_the_manual_says() {
-        let settings = Settings::defaults();
-        assert_eq!(settings.server.listen, ([127, 0, 0, 1], 8080).into());
-        assert_eq!(settings.executor.bounds().deadline, Duration::from_secs(5));
-    }
-
-    #[test]
-    fn the_environment_outranks_the_defaults() {
-        let settings = with("FRONTROW__SERVER__LISTEN", "0.0.0.0:81").unwrap();
-        assert_eq!(settings.server.listen, ([0, 0, 0, 0], 81).into());
-        let settings = with("FRONTROW__EXECUTOR__BATCH", "7").unwrap();
-        assert_eq!(settings.executor.batch, 7);
-    }
-
-    #[test]
-    fn the_command_line_outranks_the_environment() {
-        let environment = HashMap::from([("FRONTROW__SERVER__DATA".into(), "/b".into())]);
-        let overrides = Overrides {
-            data: Some("/a".into()),
-            ..Overrides::default()
-        };
-        let settings = Settings::join(overrides, Some(environment)).unwrap();
-        assert_eq!(settings.server.data, PathBuf::from("/a"));
-    }
-
-    #[test]
-    fn what_is_unknown_or_out_of_range_is_refused_by_name() {
-        for (key, value, says) in [
-            ("FRONTROW__SERVER__LISTENN", "x", "listenn"),
-            ("FRONTROW__SERVERS__LISTEN", "x", "servers"),
-            ("FRONTROW__EXECUTOR__BATCH", "0", "executor.batch is 0"),
-            ("FRONTROW__EXECUTOR__BATCH", "many", "batch"),
-            ("FRONTROW__EXECUTOR__DEADLINE_MS", "10000", "100 to 9000"),
-            ("FRONTROW__SERVER__LISTEN", "here", "listen"),
-            ("FRONTROW__SERVER__ROLES", "relay", "--roles all"),
-            ("FRONTROW__SERVER__ROLES", "chef", "unknown role"),
-            ("FRONTROW__LOG__URL", "pigeon:coop", "there is sqlite:PATH"),
-            ("FRONTROW__BUS__URL", "pigeon:coop", "there is log:"),
-        ] {
-            let error = format!("{:#}", with(key, value).unwrap_err());
-            assert!(error.contains(says), "{key}={value}: {error}");
-        }
-    }
-}
+mod tests;

@@ -54,7 +54,7 @@ const SEED: u64 = 1_252;
 /// What kept the demo from being prepared.
 pub async fn play(app: &App, fans: u32) -> anyhow::Result<Report> {
     let connections = Connections::new(app.addr(), CONNECTIONS);
-    let organizer = bearer(&app.token(Role::Organizer, app.default_subject(Role::Organizer)))?;
+    let organizer = bearer(&app.token(Role::Organizer, app.default_subject(Role::Organizer)?)?)?;
     let terms = Terms {
         on_sale_at: SystemClock.now() - TimeDelta::seconds(1),
         hold_seconds: HOLD_SECONDS,
@@ -64,7 +64,7 @@ pub async fn play(app: &App, fans: u32) -> anyhow::Result<Report> {
     let key = format!("demo-{}", Uuid::now_v7());
     let show_id = catalogue::import(&connections, &organizer, &key, &terms).await?;
     let crowd = (0..fans)
-        .map(|_| bearer(&app.token(Role::Customer, Uuid::now_v7())))
+        .map(|_| bearer(&app.token(Role::Customer, Uuid::now_v7())?))
         .collect::<anyhow::Result<Vec<_>>>()?;
     charge(&connections, &crowd).await?;
     app.settle().await?;

@@ -124,7 +124,7 @@ impl TestApp {
             event_store::SystemClock.now().trunc_subsecs(3),
         ));
         let mut config = AppConfig::for_tests(data.0.clone());
-        config.clock = clock.clone();
+        config.clock = Some(clock.clone());
         change(&mut config);
         let app = App::start(config).await.unwrap();
         let base = format!("http://{}", app.addr());
@@ -149,7 +149,7 @@ impl TestApp {
         } = self;
         app.shutdown().await.unwrap();
         Self::start_on(data, |config| {
-            config.clock = clock.clone();
+            config.clock = Some(clock.clone());
             change(config);
         })
         .await
@@ -162,7 +162,7 @@ impl TestApp {
     }
 
     pub(crate) fn token(&self, role: Role, id: Uuid) -> String {
-        self.app.token(role, id)
+        self.app.token(role, id).unwrap()
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {

@@ -1,0 +1,155 @@
+//! How each role starts.
+
+use std::{future::ready, mem, sync::Arc, time::Duration};
+
+use command_api::{
+    Core, Deps, Executors,
+    commands::HmacFingerprints,
+    identity::{self, Identity},
+    key_store::HmacPurpose,
+    passwords::{self, Passwords},
+    process_managers,
+    reservations::Reservations,
+};
+use edge::{auth::Signer, probes::Readiness};
+use event_store::Committer;
+use read_model::Access;
+
+use super::assembly::{Parts, Served};
+use crate::{adapters::Port, roles::Role};
+
+impl Parts {
+    pub(super) async fn start_projections(&self, served: &mut Served) -> anyhow::Result<()> {
+        let deps = projections::Deps {
+            bus: self.adapters.bus().await?,
+            read_model: self.adapters.read_model(Access::ReadWrite).await?,
+            progress: self.progress.clone(),
+        };
+        let following = &self.stages.following;
+        let worker = projections::run(deps, following.end.clone());
+        // The worker has logged why it can't go on: the process stays, unready, and does whatever else it does.
+        let worker = async move { drop(worker.await) };
+        following.run("projections", &self.health, worker);
+        let progress = self.progress.clone();
+        served.checks.push(Readiness::new("projections", move || {
+            ready(match progress.readiness() {
+                projections::Readiness::Following => Ok(()),
+                projections::Readiness::Starting => Err("starting".to_owned()),
+                projections::Readiness::Retrying { reason }
+                | projections::Readiness::Stopped { reason } => Err(reason),
+            })
+        }));
+        Ok(())
+    }
+
+    /// Streams end with the requests; what feeds the seat maps ends after them.
+    pub(super) async fn start_query_api(&self, served: &mut Served) -> anyhow::Result<()> {
+        // Workers of a group see a part of the log each: then only the read model knows how far they have come together.
+        let alone = Port::Bus.is_embedded(&self.config.settings)?;
+        let progress = (alone && self.roles.has(Role::Projections)).then(|| {
+            let progress = self.progress.clone();
+            query_api::Progress::new(move |id| progress.watch(id))
+        });
+        let queries = query_api::AppState::new(query_api::Deps {
+            read_model: self.adapters.read_model(Access::ReadWrite).await?,
+            bus: self.adapters.bus().await?,
+            clock: self.clock.clone(),
+            verifier: self.verifier.clone(),
+            progress,
+            shutdown: self.stages.serving.end.clone(),
+        });
+        let following = &self.stages.following;
+        let seat_maps = query_api::run(queries.clone(), following.end.clone());
+        following.run("seat maps", &self.health, seat_maps);
+        served.checks.extend(queries.readiness());
+        served.merge(query_api::router(queries));
+        Ok(())
+    }
+
+    /// Where projections follow the log itself, there is nothing to relay.
+    pub(super) async fn start_relay(&self, _served: &mut Served) -> anyhow::Result<()> {
+        if Port::Bus.is_embedded(&self.config.settings)? {
+            return Ok(());
+        }
+        self.adapters.bus().await.map(drop)
+    }
+
+    /// The command API, the process managers, or both over the same executors.
+    pub(super) async fn start_commands(&self, served: &mut Served) -> anyhow::Result<()> {
+        let core = self.core().await?;
+        if let Some(signer) = &self.signer {
+            let commands = self.command_api(core.clone(), signer.clone()).await?;
+            served.merge(command_api::router(commands));
+        }
+        if self.roles.has(Role::ProcessManagers) {
+            let deps = process_managers::Deps {
+                core,
+                keys: self.adapters.keys().await?,
+                credentials: self.adapters.credentials().await?,
+            };
+            let managing = &self.stages.managing;
+            let managers = process_managers::run(deps, managing.end.clone());
+            managing.run("process managers", &self.health, managers);
+        }
+        Ok(())
+    }
+
+    async fn core(&self) -> anyhow::Result<Core> {
+        let (deciding, committing) = (&self.stages.deciding, &self.stages.committing);
+        let executor = &self.config.settings.executor;
+        let log = self.adapters.log().await?.log.clone();
+        let committer = Committer::start(log.clone(), &committing.tasks, committing.end.clone());
+        let executors = Executors::new(
+            &log,
+            &committer,
+            &self.clock,
+            &executor.bounds(),
+            &deciding.tasks,
+            &deciding.end,
+        );
+        Ok(Core {
+            log,
+            clock: self.clock.clone(),
+            executors,
+            failpoints: self.config.failpoints.clone(),
+            settings: command_api::Settings {
+                poll: self.config.poll,
+                deadline: Duration::from_millis(executor.deadline_ms),
+            },
+        })
+    }
+
+    async fn command_api(
+        &self,
+        core: Core,
+        signer: Arc<Signer>,
+    ) -> anyhow::Result<command_api::AppState> {
+        let keys = self.adapters.keys().await?;
+        let fingerprints = keys.hmac_key(HmacPurpose::Fingerprint).await?;
+        let cost = if self.config.cheap_passwords {
+            passwords::Settings::cheap()
+        } else {
+            passwords::Settings::default()
+        };
+        let identity = Identity::new(
+            keys,
+            self.adapters.credentials().await?,
+            Passwords::new(&cost)?,
+            signer,
+            identity::Settings::default(),
+        );
+        Ok(command_api::AppState::new(Deps {
+            reservations: Reservations::new(core.log.clone()),
+            core,
+            fingerprints: Arc::new(HmacFingerprints::new(fingerprints.expose())),
+            verifier: self.verifier.clone(),
+            identity: Arc::new(identity.await?),
+        }))
+    }
+}
+
+impl Served {
+    fn merge(&mut self, calls: axum::Router) {
+        self.calls = mem::take(&mut self.calls).merge(calls);
+    }
+}
