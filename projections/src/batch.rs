@@ -6,7 +6,7 @@ use event_store::{
     RecordedEvent,
     bus::{Cursor, Delivery},
 };
-use read_model::{Checkpoint, Keys, ProjectionId, ReadModel, Write};
+use read_model::{Checkpoint, Keys, ProjectionId, ReadModel, Versions, Write};
 
 use crate::{Error, Event, Projection, cache::SeatMapCache};
 
@@ -14,6 +14,7 @@ use crate::{Error, Event, Projection, cache::SeatMapCache};
 #[derive(Debug)]
 pub(crate) struct Folder {
     projections: [Box<dyn Projection>; 6],
+    versions: Versions,
     stands: BTreeMap<(ProjectionId, u32), Checkpoint>,
     cache: SeatMapCache,
 }
@@ -22,12 +23,13 @@ impl Folder {
     /// Takes up where the read model stands. Partitions that a projection has never seen get a checkpoint at once, so
     /// that the least of them is its position from the start.
     pub(crate) async fn resume(model: &dyn ReadModel, partitions: u32) -> Result<Self, Error> {
-        let stored = model.checkpoints().await?;
+        let versions = Versions::live(&model.versions().await?);
+        let stored = model.checkpoints(Some(&versions)).await?;
         let mut stands = BTreeMap::new();
         let mut advance = Vec::new();
         for id in ProjectionId::ALL {
             for partition in 0..partitions {
-                let start = Checkpoint::start(id, partition);
+                let start = Checkpoint::start(id, versions.get(id), partition);
                 let same = |c: &&Checkpoint| {
                     (&c.projection, c.version, c.partition)
                         == (&start.projection, start.version, partition)
@@ -41,6 +43,7 @@ impl Folder {
         }
         if !advance.is_empty() {
             let write = Write {
+                versions,
                 advance,
                 ..Write::default()
             };
@@ -48,6 +51,7 @@ impl Folder {
         }
         Ok(Self {
             projections: crate::all(),
+            versions,
             stands,
             cache: SeatMapCache::default(),
         })
@@ -118,7 +122,9 @@ impl Folder {
             .collect::<Result<Vec<_>, _>>()?;
         let write = self.fold(model, &events, cursor.partition, advance).await?;
         model.write(&write).await?;
-        let Write { mut rows, advance } = write;
+        let Write {
+            mut rows, advance, ..
+        } = write;
         self.cache.put(&mut rows);
         for (id, partition) in self.stands.keys().copied().collect::<Vec<_>>() {
             let moved = advance
@@ -166,12 +172,17 @@ impl Folder {
         keys.transactions.clear();
         let mut cached = read_model::Rows::default();
         self.cache.take(&mut keys, &mut cached);
-        let mut rows = model.load(&keys).await?;
+        let mut rows = model.load(&self.versions, &keys).await?;
         rows.seat_maps.append(&mut cached.seat_maps);
         self.each(events, partition, |projection, event| {
             projection.apply(event, &mut rows)
         })?;
-        Ok(Write { rows, advance })
+        Ok(Write {
+            versions: self.versions,
+            rows,
+            advance,
+            ..Write::default()
+        })
     }
 
     /// Hands each projection the events that it has not seen, in order.

@@ -60,9 +60,14 @@ impl Error {
         use read_model::Error as Store;
         match self {
             Self::Bus(bus::Error::Unavailable(_))
-            | Self::ReadModel(Store::Unavailable(_) | Store::CheckpointMoved { .. }) => {
-                Remedy::TryAgain
-            }
+            | Self::ReadModel(
+                Store::Unavailable(_)
+                | Store::CheckpointMoved { .. }
+                | Store::NoVersion { .. }
+                | Store::NotLive { .. }
+                | Store::Live { .. }
+                | Store::NotParked { .. },
+            ) => Remedy::TryAgain,
             Self::MissingRow { .. } => Remedy::TryThenStop,
             Self::Undecodable { .. }
             | Self::NotAnId { .. }

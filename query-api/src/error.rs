@@ -85,6 +85,10 @@ impl From<Error> for Problem {
                     .retry_after(RETRY)
                 }
                 read_model::Error::CheckpointMoved { .. }
+                | read_model::Error::NoVersion { .. }
+                | read_model::Error::NotLive { .. }
+                | read_model::Error::Live { .. }
+                | read_model::Error::NotParked { .. }
                 | read_model::Error::Corrupt(_)
                 | read_model::Error::UnknownScheme(_) => Self::internal(&error),
             },

@@ -171,7 +171,7 @@ impl Freshness {
                     self.wanted.notified().await;
                     continue;
                 }
-                match self.read_model.checkpoints().await {
+                match self.read_model.checkpoints(None).await {
                     Ok(now) => {
                         self.checkpoints.send_replace(now);
                     }

@@ -185,7 +185,10 @@ impl SeatMapCache {
         }
         self.begun().await?;
         // Read before the row: what the projection folds between the two is passed over by position.
-        let cursors = cursors(&self.read_model.checkpoints().await?, self.bus.partitions());
+        let cursors = cursors(
+            &self.read_model.checkpoints(None).await?,
+            self.bus.partitions(),
+        );
         let row = self.read_model.seat_map(show).await?;
         // A row may be old: the map catches up by itself.
         let Some(map) = row.value else {
@@ -277,9 +280,7 @@ fn cursors(checkpoints: &[Checkpoint], partitions: u32) -> Vec<Cursor> {
     (0..partitions)
         .map(|partition| {
             let own = checkpoints.iter().find(|checkpoint| {
-                checkpoint.projection == maps.name()
-                    && checkpoint.version == maps.version()
-                    && checkpoint.partition == partition
+                checkpoint.projection == maps.name() && checkpoint.partition == partition
             });
             let start = Cursor {
                 partition,

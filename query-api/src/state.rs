@@ -75,7 +75,7 @@ impl AppState {
             Readiness::new("read_model", move || {
                 let state = store.clone();
                 async move {
-                    let checkpoints = state.deps.read_model.checkpoints().await;
+                    let checkpoints = state.deps.read_model.checkpoints(None).await;
                     checkpoints.map(|_| ()).map_err(|error| error.to_string())
                 }
             }),

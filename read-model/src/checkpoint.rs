@@ -20,7 +20,7 @@ pub enum ProjectionId {
 }
 
 impl ProjectionId {
-    /// All of them, in no particular order.
+    /// All of them.
     pub const ALL: [Self; 6] = [
         Self::Catalogue,
         Self::SeatMaps,
@@ -42,8 +42,13 @@ impl ProjectionId {
         }
     }
 
-    /// Raised whenever its fold or its rows change: the rows of another version can't be gone on from.
-    pub const fn version(self) -> u32 {
+    /// The projection of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|id| id.name() == name)
+    }
+
+    /// Number of its fold, raised whenever the fold or its rows change: rows of another fold can't be gone on from.
+    pub const fn fold(self) -> u32 {
         match self {
             Self::Catalogue
             | Self::SeatMaps
@@ -60,7 +65,7 @@ impl ProjectionId {
 pub struct Checkpoint {
     /// Name of the projection.
     pub projection: String,
-    /// Version of its fold and rows.
+    /// Version of its rows.
     pub version: u32,
     /// Partition of the bus, from 0.
     pub partition: u32,
@@ -73,11 +78,11 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Where a projection stands in a partition before it has seen anything.
-    pub fn start(projection: ProjectionId, partition: u32) -> Self {
+    /// Where a version of a projection stands in a partition before it has seen anything.
+    pub fn start(projection: ProjectionId, version: u32, partition: u32) -> Self {
         Self {
             projection: projection.name().to_owned(),
-            version: projection.version(),
+            version,
             partition,
             epoch: 0,
             position: 0,
@@ -85,11 +90,11 @@ impl Checkpoint {
         }
     }
 
-    /// The position of one projection among `checkpoints`: the least of its present version; 0 without any.
+    /// The position of one projection among `checkpoints`, which are of one version of it: the least; 0 without any.
     pub fn position_of(projection: ProjectionId, checkpoints: &[Self]) -> u64 {
         checkpoints
             .iter()
-            .filter(|c| c.projection == projection.name() && c.version == projection.version())
+            .filter(|c| c.projection == projection.name())
             .map(|c| c.position)
             .min()
             .unwrap_or_default()

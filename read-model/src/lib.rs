@@ -12,6 +12,12 @@
 //!   write is stored and the answer is [`Error::CheckpointMoved`]: two writers can't both apply one event.
 //! - **One snapshot.** A read answers with the position of its projection, taken from the same snapshot as the data:
 //!   the value shows every event up to that position and none after it.
+//! - **Versions.** Rows and checkpoints belong to a version of their projection. Readers see the live one alone, and its
+//!   checkpoints; [`ReadModel::swap`] makes another one live, for rows and positions at once. What is written to one version is in no
+//!   other. A version that was dropped takes no writes.
+//! - **Parked keys.** Events that can't be projected are kept in the order of the log, by routing key; they come and go in one
+//!   transaction with rows and checkpoints. A read that such an event may concern answers with a position before the first of them: a
+//!   row by its key is held back by its own routing key, a list over several keys by all of them. Other reads are not held back.
 //! - **Whole rows.** A row that is written replaces the one under its key; a row comes back exactly as it was written.
 //! - **Pages.** A list goes on right behind its cursor: walking it to the end shows each row that stays once, in order.
 //! - **Dumps.** A [`Snapshot`] shows all rows of one instant, in key order, however long it is read and whatever is
@@ -24,10 +30,14 @@
 mod checkpoint;
 pub mod conformance;
 mod page;
+mod parked;
+mod reading;
 mod rows;
 pub mod seat_map;
 mod sqlite;
 pub mod tables;
+mod version;
+mod writing;
 
 use std::{fmt, sync::Arc};
 
@@ -43,9 +53,11 @@ use crate::tables::{
 pub use crate::{
     checkpoint::{Checkpoint, ProjectionId},
     page::{DEFAULT_LIMIT, Items, MAX_LIMIT, Page},
+    parked::Parked,
     rows::{Document, Keys, Rows, Table},
     seat_map::SeatMap,
     sqlite::SqliteReadModel,
+    version::{Version, VersionState, Versions},
 };
 
 /// Why the read model failed.
@@ -58,6 +70,40 @@ pub enum Error {
         projection: String,
         /// Partition of the bus.
         partition: u32,
+    },
+    /// A version is named that is not there, or not any more: read the versions again.
+    #[error("there is no version {version} of {projection}")]
+    NoVersion {
+        /// Name of the projection.
+        projection: String,
+        /// The version.
+        version: u32,
+    },
+    /// A swap names a version that is not live, or not any more: nothing was swapped.
+    #[error("version {version} of {projection} is not the live one")]
+    NotLive {
+        /// Name of the projection.
+        projection: String,
+        /// The version.
+        version: u32,
+    },
+    /// The live version can't be dropped.
+    #[error("version {version} of {projection} is live and can't be dropped")]
+    Live {
+        /// Name of the projection.
+        projection: String,
+        /// The version.
+        version: u32,
+    },
+    /// An event is to be taken up that is not parked, or not any more: somebody else dealt with it.
+    #[error("the event at position {position} is not parked for key {key} of {projection}")]
+    NotParked {
+        /// Name of the projection.
+        projection: String,
+        /// The routing key.
+        key: String,
+        /// The event's place in the log.
+        position: u64,
     },
     /// A cursor was not made by this list.
     #[error("not a cursor of this list: {0}")]
@@ -95,11 +141,18 @@ impl<T> At<T> {
 /// What a projection writes at a time.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Write {
+    /// Which version of each projection the rows, and the events that are no longer parked, belong to.
+    pub versions: Versions,
     /// The rows, whole.
     pub rows: Rows,
     /// Checkpoints, from where they must stand to where they shall stand. A checkpoint that does not exist yet stands at
     /// position 0 of epoch 0.
     pub advance: Vec<(Checkpoint, Checkpoint)>,
+    /// Events that are parked from now on; one that is parked already gets the new reason.
+    pub park: Vec<Parked>,
+    /// Events that are parked no longer, each by projection, routing key and position: their rows are among `rows`, or
+    /// they are skipped.
+    pub unpark: Vec<(ProjectionId, String, u64)>,
 }
 
 /// Which shows to list.
@@ -116,29 +169,68 @@ pub struct ShowFilter {
 /// The port. See the crate's documentation for the contract.
 #[async_trait]
 pub trait ReadModel: Send + Sync + fmt::Debug {
-    /// Every checkpoint there is.
+    /// The checkpoints of `versions`, as the writer's own store has them; without `versions` those of the live ones, as readers
+    /// see them.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    async fn checkpoints(&self) -> Result<Vec<Checkpoint>, Error>;
+    async fn checkpoints(&self, versions: Option<&Versions>) -> Result<Vec<Checkpoint>, Error>;
 
-    /// Stores rows and moves checkpoints, all or nothing.
+    /// The versions of all projections, by projection and number, as the writer's own store has them.
     ///
     /// # Errors
-    /// [`Error::CheckpointMoved`] where a checkpoint does not stand where the write says; [`Error::Unavailable`].
-    async fn write(&self, write: &Write) -> Result<(), Error>;
+    /// [`Error::Unavailable`].
+    async fn versions(&self) -> Result<Vec<Version>, Error>;
 
-    /// The rows under `keys` that exist, for a fold to go on from; as the writer's own store has them.
+    /// Begins a version of `projection` without rows and checkpoints, for the present fold; its number.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    async fn begin_version(&self, projection: ProjectionId) -> Result<u32, Error>;
+
+    /// Makes `version` the live one instead of `instead_of`, which is retired.
+    ///
+    /// # Errors
+    /// [`Error::NotLive`] where `instead_of` is not live; [`Error::NoVersion`] where there is no `version` beside it;
+    /// [`Error::Unavailable`].
+    async fn swap(
+        &self,
+        projection: ProjectionId,
+        version: u32,
+        instead_of: u32,
+    ) -> Result<(), Error>;
+
+    /// Removes a version with its rows, checkpoints and parked events.
+    ///
+    /// # Errors
+    /// [`Error::Live`] where it is live; [`Error::NoVersion`]; [`Error::Unavailable`].
+    async fn drop_version(&self, projection: ProjectionId, version: u32) -> Result<(), Error>;
+
+    /// The events that are parked in any version of `projection`, or of all of them: by projection, version, key and
+    /// position; as the writer's own store has them.
     ///
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Corrupt`].
-    async fn load(&self, keys: &Keys) -> Result<Rows, Error>;
+    async fn parked(&self, projection: Option<ProjectionId>) -> Result<Vec<Parked>, Error>;
 
-    /// Opens all rows of this instant for reading in key order.
+    /// Stores rows, moves checkpoints, parks and takes up events, all or nothing.
+    ///
+    /// # Errors
+    /// [`Error::CheckpointMoved`] where a checkpoint does not stand where the write says; [`Error::NotParked`];
+    /// [`Error::NoVersion`]; [`Error::Unavailable`].
+    async fn write(&self, write: &Write) -> Result<(), Error>;
+
+    /// The rows of `versions` under `keys` that exist, for a fold to go on from; as the writer's own store has them.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Corrupt`].
+    async fn load(&self, versions: &Versions, keys: &Keys) -> Result<Rows, Error>;
+
+    /// Opens all rows of `versions`, without these of the live ones, of this instant for reading in key order.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    async fn snapshot(&self) -> Result<Box<dyn Snapshot>, Error>;
+    async fn snapshot(&self, versions: Option<&Versions>) -> Result<Box<dyn Snapshot>, Error>;
 
     /// One concert.
     ///
@@ -232,7 +324,10 @@ pub trait ReadModel: Send + Sync + fmt::Debug {
 /// All rows of one instant. Holds a connection while it lives.
 #[async_trait]
 pub trait Snapshot: Send + fmt::Debug {
-    /// Where the projections stood at that instant.
+    /// Whose rows these are.
+    fn versions(&self) -> &Versions;
+
+    /// Where these versions stood at that instant.
     fn checkpoints(&self) -> &[Checkpoint];
 
     /// Rows of `table` behind the key `after`, in key order, at most `limit` of them.

@@ -141,7 +141,7 @@ pub async fn verify(
 ) -> Result<Report, Error> {
     // The read model's instant first: its checkpoints then are not beyond the log's head.
     let mut snapshot = match &deps.read_model {
-        Some(model) => Some(model.snapshot().await?),
+        Some(model) => Some(model.snapshot(None).await?),
         None => None,
     };
     let head = deps.log.head().await?.position;

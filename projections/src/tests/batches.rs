@@ -12,7 +12,7 @@ const ALL: u32 = 100_000;
 
 /// That the read model holds `rows` and nothing else.
 pub(super) async fn assert_holds(model: &dyn ReadModel, rows: &Rows) {
-    let mut snapshot = model.snapshot().await.unwrap();
+    let mut snapshot = model.snapshot(None).await.unwrap();
     for table in Table::ALL {
         let stored = snapshot.page(table, None, ALL).await.unwrap();
         assert_eq!(stored, rows.documents(table).unwrap(), "{}", table.name());
@@ -120,14 +120,14 @@ async fn a_projection_that_is_ahead_waits_for_the_others() {
     let model = store.model.as_ref();
     fold_in_steps(model, &bus, &[40]).await;
     // One projection has to begin again, as a new version of it would.
-    let end = model.checkpoints().await.unwrap();
+    let end = model.checkpoints(None).await.unwrap();
     let payments = end
         .into_iter()
         .find(|c| c.projection == ProjectionId::Payments.name());
     let back = Write {
         advance: vec![(
             payments.unwrap(),
-            Checkpoint::start(ProjectionId::Payments, 0),
+            Checkpoint::start(ProjectionId::Payments, 1, 0),
         )],
         ..Write::default()
     };

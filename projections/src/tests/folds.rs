@@ -306,7 +306,7 @@ fn a_fold_stops_where_its_checkpoints_say() {
     world.charge(1);
     let at = |projection, position| Checkpoint {
         position,
-        ..Checkpoint::start(projection, 0)
+        ..Checkpoint::start(projection, 1, 0)
     };
     let stands = [
         at(ProjectionId::SeatMaps, 4),

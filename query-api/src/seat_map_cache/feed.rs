@@ -69,7 +69,10 @@ impl SeatMapCache {
     async fn subscribe(&self) -> Result<Box<dyn Subscription>, Error> {
         let stood = self.lock_feed().clone();
         let from = if stood.is_empty() {
-            let start = cursors(&self.read_model.checkpoints().await?, self.bus.partitions());
+            let start = cursors(
+                &self.read_model.checkpoints(None).await?,
+                self.bus.partitions(),
+            );
             self.lock_feed().clone_from(&start);
             start
         } else {

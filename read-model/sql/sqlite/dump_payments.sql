@@ -1,2 +1,2 @@
--- ?1: key behind which to begin; ?2: most rows.
-SELECT payment_id AS key, document FROM payments WHERE payment_id > ?1 ORDER BY payment_id LIMIT ?2
+-- ?1: the version; ?2: key behind which to begin; ?3: most rows.
+SELECT payment_id AS key, document FROM payments WHERE version = ?1 AND payment_id > ?2 ORDER BY payment_id LIMIT ?3

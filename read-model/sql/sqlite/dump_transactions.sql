@@ -1,2 +1,2 @@
--- ?1: key behind which to begin; ?2: most rows.
-SELECT position AS key, document FROM transactions WHERE position > ?1 ORDER BY position LIMIT ?2
+-- ?1: the version; ?2: key behind which to begin; ?3: most rows.
+SELECT position AS key, document FROM transactions WHERE version = ?1 AND position > ?2 ORDER BY position LIMIT ?3

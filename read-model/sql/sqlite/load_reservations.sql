@@ -1,2 +1,2 @@
--- ?1: a JSON array of keys.
-SELECT document FROM reservations WHERE reservation_id IN (SELECT value FROM json_each(?1))
+-- ?1: the version; ?2: a JSON array of keys.
+SELECT document FROM reservations WHERE version = ?1 AND reservation_id IN (SELECT value FROM json_each(?2))

@@ -1,4 +1,9 @@
--- One statement, so that row and checkpoint are of one snapshot. ?1, ?2: the projection and its version; ?3: the key.
+-- One statement, so that row, checkpoint and live version are of one snapshot. ?1: the key, which is the routing key, too.
 SELECT
-    (SELECT coalesce(min(position), 0) FROM checkpoints WHERE projection = ?1 AND version = ?2) AS position,
-    (SELECT document FROM concerts WHERE concert_id = ?3) AS document
+    live.position,
+    (SELECT min(parked.position) FROM parked
+        WHERE parked.projection = live.projection AND parked.version = live.version AND parked.key = ?1) AS parked,
+    concerts.document
+FROM live
+LEFT JOIN concerts ON concerts.version = live.version AND concerts.concert_id = ?1
+WHERE live.projection = 'catalogue'

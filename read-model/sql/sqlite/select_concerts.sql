@@ -1,13 +1,13 @@
--- One statement, so that rows and checkpoint are of one snapshot. ?1, ?2: the projection and its version;
--- ?3: key behind which to begin; ?4: most rows.
+-- One statement, so that rows, checkpoint and live version are of one snapshot. Any parked event may be of a row of the list.
+-- ?1: key behind which to begin; ?2: most rows.
 WITH at AS (
-    SELECT coalesce(min(position), 0) AS position FROM checkpoints WHERE projection = ?1 AND version = ?2
+    SELECT version, position, parked FROM live WHERE projection = 'catalogue'
 ),
 page AS (
     SELECT concert_id AS key, document FROM concerts
-    WHERE concert_id < ?3
-    ORDER BY concert_id DESC LIMIT ?4
+    WHERE version = (SELECT version FROM at) AND concert_id < ?1
+    ORDER BY concert_id DESC LIMIT ?2
 )
-SELECT at.position, page.key, page.document
+SELECT at.position, at.parked, page.key, page.document
 FROM at LEFT JOIN page ON TRUE
 ORDER BY page.key DESC

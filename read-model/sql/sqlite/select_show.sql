@@ -1,15 +1,14 @@
--- Two projections write what is read here: the position is the lesser of theirs. ?1, ?2: the first and its version;
--- ?3, ?4: the second and its version; ?5: the show.
-WITH at AS (
-    SELECT min(
-        (SELECT coalesce(min(position), 0) FROM checkpoints WHERE projection = ?1 AND version = ?2),
-        (SELECT coalesce(min(position), 0) FROM checkpoints WHERE projection = ?3 AND version = ?4)
-    ) AS position
-)
+-- Two projections write what is read here: the position is the lesser of theirs. ?1: the show, which is the routing key, too.
 SELECT
-    at.position,
+    min(catalogue.position, maps.position) AS position,
+    (SELECT min(parked.position) FROM parked
+        WHERE (parked.projection, parked.version) IN (
+            VALUES (catalogue.projection, catalogue.version), (maps.projection, maps.version)
+        ) AND parked.key = ?1) AS parked,
     shows.document,
     seat_maps.document -> 'counts' AS counts
-FROM at
-LEFT JOIN shows ON shows.show_id = ?5
-LEFT JOIN seat_maps ON seat_maps.show_id = shows.show_id
+FROM live AS catalogue
+JOIN live AS maps ON maps.projection = 'seat_maps'
+LEFT JOIN shows ON shows.version = catalogue.version AND shows.show_id = ?1
+LEFT JOIN seat_maps ON seat_maps.version = maps.version AND seat_maps.show_id = shows.show_id
+WHERE catalogue.projection = 'catalogue'

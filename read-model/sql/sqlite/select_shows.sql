@@ -1,22 +1,24 @@
--- Two projections write what is read here: the position is the lesser of theirs. ?1, ?2: the first and its version;
--- ?3, ?4: the second and its version; ?5, ?6: from and to, in microseconds;
--- ?7, ?8: start and show of the row behind which to begin; ?9: most rows.
-WITH at AS (
-    SELECT min(
-        (SELECT coalesce(min(position), 0) FROM checkpoints WHERE projection = ?1 AND version = ?2),
-        (SELECT coalesce(min(position), 0) FROM checkpoints WHERE projection = ?3 AND version = ?4)
-    ) AS position
+-- Two projections write what is read here: the position is the lesser of theirs. ?1, ?2: from and to, in microseconds;
+-- ?3, ?4: start and show of the row behind which to begin; ?5: most rows.
+WITH catalogue AS (
+    SELECT version, position, parked FROM live WHERE projection = 'catalogue'
+),
+maps AS (
+    SELECT version, position, parked FROM live WHERE projection = 'seat_maps'
 ),
 page AS (
     SELECT show_id, starts_at, document FROM shows
-    WHERE starts_at >= ?5 AND starts_at < ?6 AND (starts_at, show_id) > (?7, ?8)
-    ORDER BY starts_at, show_id LIMIT ?9
+    WHERE version = (SELECT version FROM catalogue)
+        AND starts_at >= ?1 AND starts_at < ?2 AND (starts_at, show_id) > (?3, ?4)
+    ORDER BY starts_at, show_id LIMIT ?5
 )
 SELECT
-    at.position,
+    min(catalogue.position, maps.position) AS position,
+    min(coalesce(catalogue.parked, maps.parked), coalesce(maps.parked, catalogue.parked)) AS parked,
     page.document,
     seat_maps.document -> 'counts' AS counts
-FROM at
+FROM catalogue
+JOIN maps ON TRUE
 LEFT JOIN page ON TRUE
-LEFT JOIN seat_maps ON seat_maps.show_id = page.show_id
+LEFT JOIN seat_maps ON seat_maps.version = maps.version AND seat_maps.show_id = page.show_id
 ORDER BY page.starts_at, page.show_id

@@ -1,13 +1,18 @@
--- One statement, so that rows and checkpoint are of one snapshot. ?1, ?2: the projection and its version;
--- ?3: the customer; ?4: key behind which to begin; ?5: most rows.
+-- One statement, so that rows, checkpoint and live version are of one snapshot. The customer is the routing key of every row.
+-- ?1: the customer; ?2: key behind which to begin; ?3: most rows.
 WITH at AS (
-    SELECT coalesce(min(position), 0) AS position FROM checkpoints WHERE projection = ?1 AND version = ?2
+    SELECT
+        version,
+        position,
+        (SELECT min(parked.position) FROM parked
+            WHERE parked.projection = live.projection AND parked.version = live.version AND parked.key = ?1) AS parked
+    FROM live WHERE projection = 'points'
 ),
 page AS (
     SELECT position AS key, document FROM transactions
-    WHERE customer_id = ?3 AND position < ?4
-    ORDER BY position DESC LIMIT ?5
+    WHERE version = (SELECT version FROM at) AND customer_id = ?1 AND position < ?2
+    ORDER BY position DESC LIMIT ?3
 )
-SELECT at.position, page.key, page.document
+SELECT at.position, at.parked, page.key, page.document
 FROM at LEFT JOIN page ON TRUE
 ORDER BY page.key DESC

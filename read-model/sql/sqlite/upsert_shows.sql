@@ -1,4 +1,4 @@
--- ?1: a JSON array of [key, document] pairs, keys once each.
-INSERT INTO shows (show_id, document)
-SELECT value ->> 0, value -> 1 FROM json_each(?1) WHERE TRUE
-ON CONFLICT (show_id) DO UPDATE SET document = excluded.document
+-- ?1: the version; ?2: a JSON array of [key, document] pairs, keys once each.
+INSERT INTO shows (version, show_id, document)
+SELECT ?1, value ->> 0, value -> 1 FROM json_each(?2) WHERE TRUE
+ON CONFLICT (version, show_id) DO UPDATE SET document = excluded.document

@@ -1,4 +1,4 @@
--- ?1: a JSON array of [key, document] pairs, keys once each.
-INSERT INTO transactions (position, document)
-SELECT value ->> 0, value -> 1 FROM json_each(?1) WHERE TRUE
-ON CONFLICT (position) DO UPDATE SET document = excluded.document
+-- ?1: the version; ?2: a JSON array of [key, document] pairs, keys once each.
+INSERT INTO transactions (version, position, document)
+SELECT ?1, value ->> 0, value -> 1 FROM json_each(?2) WHERE TRUE
+ON CONFLICT (version, position) DO UPDATE SET document = excluded.document

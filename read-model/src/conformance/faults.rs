@@ -9,8 +9,9 @@ use domain::ids::{ConcertId, CustomerId, PaymentId, ReservationId, ShowId};
 use uuid::Uuid;
 
 use crate::{
-    Access, At, Checkpoint, Document, Error, Items, Keys, Page, ReadModel, Rows, SeatMap,
-    ShowFilter, Snapshot, SqliteReadModel, Table, Write, conformance,
+    Access, At, Checkpoint, Document, Error, Items, Keys, Page, Parked, ProjectionId, ReadModel,
+    Rows, SeatMap, ShowFilter, Snapshot, SqliteReadModel, Table, Version, Versions, Write,
+    conformance,
     tables::{
         Account, Concert, Payment, Reservation, Saga, SagaState, ShowWithCounts, Transaction,
     },
@@ -51,7 +52,7 @@ impl Faulty {
 
     async fn position<T>(&self, mut at: At<T>) -> Result<At<T>, Error> {
         if self.has(Fault::AnswersTheFurthestPosition) {
-            let all = self.inner.checkpoints().await?;
+            let all = self.inner.checkpoints(None).await?;
             at.position = all.iter().map(|c| c.position).max().unwrap_or_default();
         }
         if self.has(Fault::AnswersYesterdaysPosition) {
@@ -95,8 +96,33 @@ impl Faulty {
 
 #[async_trait]
 impl ReadModel for Faulty {
-    async fn checkpoints(&self) -> Result<Vec<Checkpoint>, Error> {
-        self.inner.checkpoints().await
+    async fn checkpoints(&self, versions: Option<&Versions>) -> Result<Vec<Checkpoint>, Error> {
+        self.inner.checkpoints(versions).await
+    }
+
+    async fn versions(&self) -> Result<Vec<Version>, Error> {
+        self.inner.versions().await
+    }
+
+    async fn begin_version(&self, projection: ProjectionId) -> Result<u32, Error> {
+        self.inner.begin_version(projection).await
+    }
+
+    async fn swap(
+        &self,
+        projection: ProjectionId,
+        version: u32,
+        instead_of: u32,
+    ) -> Result<(), Error> {
+        self.inner.swap(projection, version, instead_of).await
+    }
+
+    async fn drop_version(&self, projection: ProjectionId, version: u32) -> Result<(), Error> {
+        self.inner.drop_version(projection, version).await
+    }
+
+    async fn parked(&self, projection: Option<ProjectionId>) -> Result<Vec<Parked>, Error> {
+        self.inner.parked(projection).await
     }
 
     async fn write(&self, write: &Write) -> Result<(), Error> {
@@ -110,11 +136,11 @@ impl ReadModel for Faulty {
                     concerts: write.rows.concerts.keys().copied().collect(),
                     ..Keys::default()
                 };
-                let known = self.inner.load(&keys).await?.concerts;
+                let known = self.inner.load(&write.versions, &keys).await?.concerts;
                 write.rows.concerts.retain(|id, _| !known.contains_key(id));
             }
             Some(Fault::OverwritesMovedCheckpoints) => {
-                let present = self.inner.checkpoints().await?;
+                let present = self.inner.checkpoints(None).await?;
                 for (old, _) in &mut write.advance {
                     let same = |c: &&Checkpoint| {
                         c.projection == old.projection && c.partition == old.partition
@@ -137,8 +163,9 @@ impl ReadModel for Faulty {
             }
             Some(Fault::WritesRowsBeforeComparing) => {
                 let rows = Write {
+                    versions: write.versions,
                     rows: write.rows.clone(),
-                    advance: Vec::new(),
+                    ..Write::default()
                 };
                 self.inner.write(&rows).await?;
             }
@@ -147,8 +174,8 @@ impl ReadModel for Faulty {
         self.inner.write(&write).await
     }
 
-    async fn load(&self, keys: &Keys) -> Result<Rows, Error> {
-        let mut rows = self.inner.load(keys).await?;
+    async fn load(&self, versions: &Versions, keys: &Keys) -> Result<Rows, Error> {
+        let mut rows = self.inner.load(versions, keys).await?;
         if self.has(Fault::InventsRows) {
             let customer = super::sample::id(11);
             let account = super::sample::account(11, 11);
@@ -157,12 +184,13 @@ impl ReadModel for Faulty {
         Ok(rows)
     }
 
-    async fn snapshot(&self) -> Result<Box<dyn Snapshot>, Error> {
-        let snapshot = self.inner.snapshot().await?;
+    async fn snapshot(&self, versions: Option<&Versions>) -> Result<Box<dyn Snapshot>, Error> {
+        let snapshot = self.inner.snapshot(versions).await?;
         if !self.has(Fault::ShowsLaterWritesInSnapshots) {
             return Ok(snapshot);
         }
         Ok(Box::new(Drifting {
+            versions: *snapshot.versions(),
             checkpoints: snapshot.checkpoints().to_vec(),
             model: self.inner.clone(),
         }))
@@ -252,12 +280,17 @@ impl ReadModel for Faulty {
 /// A snapshot that looks anew for every page.
 #[derive(Debug)]
 struct Drifting {
+    versions: Versions,
     checkpoints: Vec<Checkpoint>,
     model: SqliteReadModel,
 }
 
 #[async_trait]
 impl Snapshot for Drifting {
+    fn versions(&self) -> &Versions {
+        &self.versions
+    }
+
     fn checkpoints(&self) -> &[Checkpoint] {
         &self.checkpoints
     }
@@ -268,7 +301,7 @@ impl Snapshot for Drifting {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<Document>, Error> {
-        let mut fresh = self.model.snapshot().await?;
+        let mut fresh = self.model.snapshot(Some(&self.versions)).await?;
         fresh.page(table, after, limit).await
     }
 }

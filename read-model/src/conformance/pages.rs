@@ -62,7 +62,7 @@ pub async fn lists_are_walked_in_order(model: &dyn ReadModel) -> Result<(), Stri
     }
     let write = Write {
         rows: rows.clone(),
-        advance: Vec::new(),
+        ..Write::default()
     };
     works(model.write(&write).await)?;
     for limit in [1, 2, 3, 50] {
@@ -130,7 +130,7 @@ pub async fn shows_are_filtered_and_sorted_by_start(model: &dyn ReadModel) -> Re
     }
     let write = Write {
         rows: rows.clone(),
-        advance: Vec::new(),
+        ..Write::default()
     };
     works(model.write(&write).await)?;
     let mut sorted: Vec<_> = rows.shows.values().cloned().collect();

@@ -41,7 +41,7 @@ pub(super) fn checkpoint(projection: ProjectionId, position: u64) -> Checkpoint 
         epoch: u64::from(position > 0),
         position,
         offset: i64::try_from(position).unwrap_or(i64::MAX),
-        ..Checkpoint::start(projection, 0)
+        ..Checkpoint::start(projection, 1, 0)
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     sample::{self, checkpoint, id},
     works,
 };
-use crate::{Checkpoint, Error, Keys, ProjectionId, ReadModel, Rows, Table, Write};
+use crate::{Checkpoint, Error, Keys, ProjectionId, ReadModel, Rows, Table, Versions, Write};
 
 fn advance(projection: ProjectionId, from: u64, to: u64) -> Vec<(Checkpoint, Checkpoint)> {
     vec![(checkpoint(projection, from), checkpoint(projection, to))]
@@ -32,11 +32,11 @@ fn keys(rows: &Rows) -> Keys {
 pub async fn rows_come_back_as_written(model: &dyn ReadModel) -> Result<(), String> {
     let mut rows = sample::rows();
     let wanted = keys(&rows);
-    let found = works(model.load(&wanted).await)?;
+    let found = works(model.load(&Versions::default(), &wanted).await)?;
     holds(found.is_empty(), || format!("an empty store has {found:?}"))?;
     let write = |rows: &Rows| Write {
         rows: rows.clone(),
-        advance: Vec::new(),
+        ..Write::default()
     };
     works(model.write(&write(&rows)).await)?;
     compare(model, &rows).await?;
@@ -58,11 +58,11 @@ pub async fn rows_come_back_as_written(model: &dyn ReadModel) -> Result<(), Stri
 }
 
 async fn compare(model: &dyn ReadModel, rows: &Rows) -> Result<(), String> {
-    let found = works(model.load(&keys(rows)).await)?;
+    let found = works(model.load(&Versions::default(), &keys(rows)).await)?;
     holds(found == *rows, || {
         format!("loaded {found:?} where {rows:?} was written")
     })?;
-    let mut snapshot = works(model.snapshot().await)?;
+    let mut snapshot = works(model.snapshot(None).await)?;
     for table in Table::ALL {
         let written = works(rows.documents(table))?;
         let dumped = works(snapshot.page(table, None, 1_000).await)?;
@@ -83,8 +83,8 @@ async fn compare(model: &dyn ReadModel, rows: &Rows) -> Result<(), String> {
 pub async fn checkpoints_compare_and_set(model: &dyn ReadModel) -> Result<(), String> {
     let projection = ProjectionId::Payments;
     let step = |from, to| Write {
-        rows: Rows::default(),
         advance: advance(projection, from, to),
+        ..Write::default()
     };
     works(model.write(&step(0, 5)).await)?;
     for stale in [step(0, 9), step(4, 9), step(6, 9)] {
@@ -103,7 +103,7 @@ pub async fn checkpoints_compare_and_set(model: &dyn ReadModel) -> Result<(), St
     works(model.write(&step(5, 9)).await)?;
     let unborn = Write {
         advance: advance(ProjectionId::Points, 3, 4),
-        rows: Rows::default(),
+        ..Write::default()
     };
     let answer = model.write(&unborn).await;
     holds(matches!(answer, Err(Error::CheckpointMoved { .. })), || {
@@ -113,7 +113,7 @@ pub async fn checkpoints_compare_and_set(model: &dyn ReadModel) -> Result<(), St
     holds(a.is_ok() != b.is_ok(), || {
         format!("of two writers from one place, not exactly one won: {a:?}, {b:?}")
     })?;
-    let stands = works(model.checkpoints().await)?;
+    let stands = works(model.checkpoints(None).await)?;
     let expected = checkpoint(projection, if a.is_ok() { 10 } else { 11 });
     holds(stands == [expected.clone()], || {
         format!("checkpoints are {stands:?}, not {expected:?} alone")
@@ -139,14 +139,15 @@ pub async fn refused_writes_leave_nothing(model: &dyn ReadModel) -> Result<(), S
     let write = Write {
         rows: rows.clone(),
         advance: moves,
+        ..Write::default()
     };
     let answer = model.write(&write).await;
     holds(matches!(answer, Err(Error::CheckpointMoved { .. })), || {
         format!("a stale write was answered with {answer:?}")
     })?;
-    let left = works(model.load(&keys(&rows)).await)?;
+    let left = works(model.load(&Versions::default(), &keys(&rows)).await)?;
     holds(left.is_empty(), || format!("a refused write left {left:?}"))?;
-    let stands = works(model.checkpoints().await)?;
+    let stands = works(model.checkpoints(None).await)?;
     holds(stands.is_empty(), || {
         format!("a refused write moved {stands:?}")
     })
@@ -176,6 +177,7 @@ async fn write_at_many_positions(model: &dyn ReadModel, rows: &Rows) -> Result<(
     let write = Write {
         rows: rows.clone(),
         advance: moves,
+        ..Write::default()
     };
     works(model.write(&write).await)
 }
@@ -248,12 +250,13 @@ pub async fn snapshots_stand_still(model: &dyn ReadModel) -> Result<(), String> 
     let first = Write {
         rows: sample::rows(),
         advance: advance(ProjectionId::Points, 0, 12),
+        ..Write::default()
     };
     works(model.write(&first).await)?;
-    let mut snapshot = works(model.snapshot().await)?;
+    let mut snapshot = works(model.snapshot(None).await)?;
     let mut later = Write {
         advance: advance(ProjectionId::Points, 12, 90),
-        rows: Rows::default(),
+        ..Write::default()
     };
     later.rows.accounts.insert(id(11), sample::account(11, 90));
     later.rows.accounts.insert(id(13), sample::account(13, 90));

@@ -9,12 +9,14 @@ mod snapshot;
 mod statements;
 #[cfg(test)]
 mod tests;
+mod versions;
 mod write;
 
 use std::{future::ready, time::Duration};
 
 use async_trait::async_trait;
 use domain::ids::{ConcertId, CustomerId, PaymentId, ReservationId, ShowId};
+use serde::Serialize;
 use sqlx::{
     ConnectOptions, Database, Sqlite, SqliteConnection, SqlitePool, TransactionManager,
     migrate::{MigrateError, Migrator},
@@ -22,8 +24,8 @@ use sqlx::{
 };
 
 use crate::{
-    Access, At, Checkpoint, Error, Items, Keys, Page, ReadModel, Rows, SeatMap, ShowFilter,
-    Snapshot, Write,
+    Access, At, Checkpoint, Error, Items, Keys, Page, Parked, ProjectionId, ReadModel, Rows,
+    SeatMap, ShowFilter, Snapshot, Version, Versions, Write,
     tables::{
         Account, Concert, Payment, Reservation, Saga, SagaState, ShowWithCounts, Transaction,
     },
@@ -67,6 +69,9 @@ impl SqliteReadModel {
             .await
             .map_err(failed)?;
         migrate(&writer, access).await?;
+        if writable {
+            versions::begin_first(&writer).await?;
+        }
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -130,29 +135,52 @@ fn failed(error: sqlx::Error) -> Error {
     }
 }
 
-/// A position or epoch as SQLite kept it.
-fn restored(number: i64) -> Result<u64, Error> {
-    u64::try_from(number).map_err(|_| Error::Corrupt(format!("a position of {number}")))
+fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|e| Error::Corrupt(e.to_string()))
 }
 
 #[async_trait]
 impl ReadModel for SqliteReadModel {
-    async fn checkpoints(&self) -> Result<Vec<Checkpoint>, Error> {
-        read::checkpoints(&self.readers).await
+    async fn checkpoints(&self, versions: Option<&Versions>) -> Result<Vec<Checkpoint>, Error> {
+        read::checkpoints(&self.readers, versions).await
+    }
+
+    async fn versions(&self) -> Result<Vec<Version>, Error> {
+        versions::versions(&self.readers).await
+    }
+
+    async fn begin_version(&self, projection: ProjectionId) -> Result<u32, Error> {
+        versions::begin(&self.writer, projection).await
+    }
+
+    async fn swap(
+        &self,
+        projection: ProjectionId,
+        version: u32,
+        instead_of: u32,
+    ) -> Result<(), Error> {
+        versions::swap(&self.writer, projection, version, instead_of).await
+    }
+
+    async fn drop_version(&self, projection: ProjectionId, version: u32) -> Result<(), Error> {
+        versions::drop_version(&self.writer, projection, version).await
+    }
+
+    async fn parked(&self, projection: Option<ProjectionId>) -> Result<Vec<Parked>, Error> {
+        versions::parked(&self.readers, projection).await
     }
 
     async fn write(&self, write: &Write) -> Result<(), Error> {
         write::write(&self.writer, write).await
     }
 
-    async fn load(&self, keys: &Keys) -> Result<Rows, Error> {
-        write::load(&self.readers, keys).await
+    async fn load(&self, versions: &Versions, keys: &Keys) -> Result<Rows, Error> {
+        write::load(&self.readers, versions, keys).await
     }
 
-    async fn snapshot(&self) -> Result<Box<dyn Snapshot>, Error> {
-        Ok(Box::new(
-            snapshot::SqliteSnapshot::open(&self.options).await?,
-        ))
+    async fn snapshot(&self, versions: Option<&Versions>) -> Result<Box<dyn Snapshot>, Error> {
+        let snapshot = snapshot::SqliteSnapshot::open(&self.options, versions);
+        Ok(Box::new(snapshot.await?))
     }
 
     async fn concert(&self, id: ConcertId) -> Result<At<Option<Concert>>, Error> {

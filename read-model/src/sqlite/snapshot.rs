@@ -3,27 +3,34 @@
 use async_trait::async_trait;
 use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::{failed, read, statements};
-use crate::{Checkpoint, Document, Error, Snapshot, Table};
+use super::{failed, read, statements, versions};
+use crate::{Checkpoint, Document, Error, Snapshot, Table, Versions};
 
 /// A read transaction, which ends with its connection.
 #[derive(Debug)]
 pub(super) struct SqliteSnapshot {
     connection: SqliteConnection,
+    versions: Versions,
     checkpoints: Vec<Checkpoint>,
 }
 
 impl SqliteSnapshot {
-    pub(super) async fn open(options: &SqliteConnectOptions) -> Result<Self, Error> {
+    pub(super) async fn open(
+        options: &SqliteConnectOptions,
+        versions: Option<&Versions>,
+    ) -> Result<Self, Error> {
         let mut connection = options.connect().await.map_err(failed)?;
         sqlx::query(statements::BEGIN_SNAPSHOT)
             .execute(&mut connection)
             .await
             .map_err(failed)?;
         // WAL fixes the snapshot at the first read, which is this one.
-        let checkpoints = read::checkpoints(&mut connection).await?;
+        let known = versions::versions(&mut connection).await?;
+        let versions = versions.copied().unwrap_or_else(|| Versions::live(&known));
+        let checkpoints = read::checkpoints(&mut connection, Some(&versions)).await?;
         Ok(Self {
             connection,
+            versions,
             checkpoints,
         })
     }
@@ -31,6 +38,10 @@ impl SqliteSnapshot {
 
 #[async_trait]
 impl Snapshot for SqliteSnapshot {
+    fn versions(&self) -> &Versions {
+        &self.versions
+    }
+
     fn checkpoints(&self) -> &[Checkpoint] {
         &self.checkpoints
     }
@@ -42,6 +53,7 @@ impl Snapshot for SqliteSnapshot {
         limit: u32,
     ) -> Result<Vec<Document>, Error> {
         let rows: Vec<(String, String)> = sqlx::query_as(statements::dump(table))
+            .bind(self.versions.get(table.projection()))
             .bind(after.unwrap_or_default())
             .bind(limit)
             .fetch_all(&mut self.connection)

@@ -1,6 +1,6 @@
 //! The statements, one file each.
 
-use crate::Table;
+use crate::{ProjectionId, Table};
 
 macro_rules! statements {
     ($($name:ident = $file:literal;)*) => {
@@ -15,6 +15,18 @@ macro_rules! statements {
 statements! {
     ADVANCE_CHECKPOINTS = "advance_checkpoints";
     BEGIN_SNAPSHOT = "begin_snapshot";
+    DELETE_ACCOUNTS = "delete_accounts";
+    DELETE_CHECKPOINTS = "delete_checkpoints";
+    DELETE_CONCERTS = "delete_concerts";
+    DELETE_PARKED = "delete_parked";
+    DELETE_PAYMENTS = "delete_payments";
+    DELETE_RESERVATIONS = "delete_reservations";
+    DELETE_SAGAS = "delete_sagas";
+    DELETE_SEAT_MAPS = "delete_seat_maps";
+    DELETE_SEAT_PLANS = "delete_seat_plans";
+    DELETE_SHOWS = "delete_shows";
+    DELETE_TRANSACTIONS = "delete_transactions";
+    DROP_VERSION = "drop_version";
     DUMP_ACCOUNTS = "dump_accounts";
     DUMP_CONCERTS = "dump_concerts";
     DUMP_PAYMENTS = "dump_payments";
@@ -24,6 +36,8 @@ statements! {
     DUMP_SEAT_PLANS = "dump_seat_plans";
     DUMP_SHOWS = "dump_shows";
     DUMP_TRANSACTIONS = "dump_transactions";
+    INSERT_FIRST_VERSIONS = "insert_first_versions";
+    INSERT_VERSION = "insert_version";
     LOAD_ACCOUNTS = "load_accounts";
     LOAD_CONCERTS = "load_concerts";
     LOAD_PAYMENTS = "load_payments";
@@ -32,10 +46,15 @@ statements! {
     LOAD_SEAT_MAPS = "load_seat_maps";
     LOAD_SHOWS = "load_shows";
     LOAD_TRANSACTIONS = "load_transactions";
+    PROMOTE_VERSION = "promote_version";
+    RETIRE_VERSION = "retire_version";
+    SELECT_ABSENT_VERSIONS = "select_absent_versions";
     SELECT_ACCOUNT = "select_account";
+    SELECT_ALL_CHECKPOINTS = "select_all_checkpoints";
     SELECT_CHECKPOINTS = "select_checkpoints";
     SELECT_CONCERT = "select_concert";
     SELECT_CONCERTS = "select_concerts";
+    SELECT_PARKED = "select_parked";
     SELECT_PAYMENT = "select_payment";
     SELECT_PAYMENTS_OF_CUSTOMER = "select_payments_of_customer";
     SELECT_RESERVATION = "select_reservation";
@@ -48,8 +67,11 @@ statements! {
     SELECT_SHOWS = "select_shows";
     SELECT_SHOWS_OF_CONCERT = "select_shows_of_concert";
     SELECT_TRANSACTIONS_OF_CUSTOMER = "select_transactions_of_customer";
+    SELECT_VERSIONS = "select_versions";
+    UNPARK = "unpark";
     UPSERT_ACCOUNTS = "upsert_accounts";
     UPSERT_CONCERTS = "upsert_concerts";
+    UPSERT_PARKED = "upsert_parked";
     UPSERT_PAYMENTS = "upsert_payments";
     UPSERT_RESERVATIONS = "upsert_reservations";
     UPSERT_SAGAS = "upsert_sagas";
@@ -86,5 +108,17 @@ pub(super) const fn dump(table: Table) -> &'static str {
         Table::Accounts => DUMP_ACCOUNTS,
         Table::Transactions => DUMP_TRANSACTIONS,
         Table::Sagas => DUMP_SAGAS,
+    }
+}
+
+/// Removes the rows of `projection`.
+pub(super) const fn deletes(projection: ProjectionId) -> &'static [&'static str] {
+    match projection {
+        ProjectionId::Catalogue => &[DELETE_CONCERTS, DELETE_SHOWS],
+        ProjectionId::SeatMaps => &[DELETE_SEAT_PLANS, DELETE_SEAT_MAPS],
+        ProjectionId::Reservations => &[DELETE_RESERVATIONS],
+        ProjectionId::Payments => &[DELETE_PAYMENTS],
+        ProjectionId::Points => &[DELETE_ACCOUNTS, DELETE_TRANSACTIONS],
+        ProjectionId::Sagas => &[DELETE_SAGAS],
     }
 }

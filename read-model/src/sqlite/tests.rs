@@ -114,7 +114,7 @@ async fn an_auditor_neither_creates_nor_writes() {
     let auditor = SqliteReadModel::open(&folder.file(), Access::ReadOnly)
         .await
         .unwrap();
-    assert_eq!(auditor.checkpoints().await.unwrap(), []);
+    assert_eq!(auditor.checkpoints(None).await.unwrap(), []);
     let refused = conformance::rows_come_back_as_written(&auditor).await;
     assert!(refused.unwrap_err().contains("readonly"), "it could write");
 }
@@ -154,5 +154,5 @@ async fn rows_outlive_the_process() {
     conformance::checkpoints_compare_and_set(&*open(&folder).await)
         .await
         .unwrap();
-    assert_eq!(open(&folder).await.checkpoints().await.unwrap().len(), 1);
+    assert_eq!(open(&folder).await.checkpoints(None).await.unwrap().len(), 1);
 }

@@ -1,57 +1,41 @@
-//! Writing: checkpoints first, then one statement a table, in one transaction.
+//! Writing: versions and checkpoints first, then one statement a table, in one transaction.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::ids::ShowId;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::{failed, read, statements};
+use super::{failed, json, read, statements};
 use crate::{
-    Checkpoint, Document, Error, Keys, ProjectionId, Rows, SeatMap, Table, Write,
-    rows::position_key,
-    tables::{Account, Concert, Payment, Reservation, Saga, Show, Transaction},
+    Checkpoint, Document, Error, Keys, Parked, ProjectionId, Rows, SeatMap, Table, Versions, Write,
+    reading::micros, rows::position_key, writing,
 };
 
 pub(super) async fn write(pool: &SqlitePool, write: &Write) -> Result<(), Error> {
     // Made before the transaction begins, so that the lock is held for SQL alone.
-    let tables = tables(write)?;
+    let tables = writing::documents(write)?;
+    let versions = writing::versions(write, &tables);
+    let tables: Vec<_> = tables
+        .into_iter()
+        .map(|(table, documents)| (table, pairs(&documents)))
+        .collect();
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+    find_versions(&mut tx, &versions).await?;
     advance(&mut tx, &write.advance).await?;
     for (table, rows) in &tables {
         sqlx::query(statements::upsert(*table))
+            .bind(write.versions.get(table.projection()))
             .bind(rows)
             .execute(&mut *tx)
             .await
             .map_err(failed)?;
     }
-    tx.commit().await.map_err(failed)
-}
-
-/// The rows of each table as a JSON array of `[key, document]` pairs; tables without any are left out.
-fn tables(write: &Write) -> Result<Vec<(Table, String)>, Error> {
-    let mut tables = Vec::with_capacity(Table::ALL.len());
-    for table in Table::ALL {
-        let documents = match table {
-            Table::SeatPlans => write.rows.plans_since(known_plans(write))?,
-            _ => write.rows.documents(table)?,
-        };
-        if !documents.is_empty() {
-            tables.push((table, pairs(&documents)));
-        }
+    park(&mut tx, &write.park).await?;
+    for event in &write.unpark {
+        unpark(&mut tx, &write.versions, event).await?;
     }
-    Ok(tables)
-}
-
-/// Plans are large and never change after the first batch that shows them: those up to this position are in the store
-/// already.
-fn known_plans(write: &Write) -> u64 {
-    let seat_maps = ProjectionId::SeatMaps.name();
-    let moved = write
-        .advance
-        .iter()
-        .filter(|(old, _)| old.projection == seat_maps);
-    moved.map(|(old, _)| old.position).min().unwrap_or_default()
+    tx.commit().await.map_err(failed)
 }
 
 fn pairs(documents: &[Document]) -> String {
@@ -68,6 +52,24 @@ fn pairs(documents: &[Document]) -> String {
     }
     json.push(']');
     json
+}
+
+async fn find_versions(
+    connection: &mut SqliteConnection,
+    versions: &BTreeSet<(&str, u32)>,
+) -> Result<(), Error> {
+    let absent: Option<(String, u32)> = sqlx::query_as(statements::SELECT_ABSENT_VERSIONS)
+        .bind(json(versions)?)
+        .fetch_optional(connection)
+        .await
+        .map_err(failed)?;
+    match absent {
+        None => Ok(()),
+        Some((projection, version)) => Err(Error::NoVersion {
+            projection,
+            version,
+        }),
+    }
 }
 
 async fn advance(
@@ -101,89 +103,133 @@ async fn advance(
     if changed == advance.len() as u64 {
         return Ok(());
     }
-    Err(moved(connection, advance).await)
+    // The statement has already moved those that did stand where they should.
+    let present = read::all_checkpoints(connection).await?;
+    Err(writing::moved(&present, advance))
 }
 
-/// Which checkpoint did not stand where the write said.
-async fn moved(connection: &mut SqliteConnection, advance: &[(Checkpoint, Checkpoint)]) -> Error {
-    let present = match read::checkpoints(connection).await {
-        Ok(present) => present,
-        Err(error) => return error,
-    };
-    let stands = |wanted: &Checkpoint| {
-        present.iter().any(|c| {
-            (&c.projection, c.version, c.partition)
-                == (&wanted.projection, wanted.version, wanted.partition)
-                && (c.epoch, c.position) == (wanted.epoch, wanted.position)
-        })
-    };
-    // The statement has already moved those that did stand where they should, to where `new` says.
-    let culprit = advance.iter().find(|(_, new)| !stands(new));
-    match culprit.or(advance.first()) {
-        Some((old, _)) => Error::CheckpointMoved {
-            projection: old.projection.clone(),
-            partition: old.partition,
-        },
-        None => Error::Corrupt("no checkpoint was asked to move, yet one did".to_owned()),
+async fn park(connection: &mut SqliteConnection, park: &[Parked]) -> Result<(), Error> {
+    if park.is_empty() {
+        return Ok(());
     }
+    let events: Vec<_> = park
+        .iter()
+        .map(|parked| {
+            (
+                parked.projection.name(),
+                parked.version,
+                &parked.key,
+                parked.partition,
+                parked.position,
+                &parked.event,
+                &parked.reason,
+                micros(parked.parked_at),
+            )
+        })
+        .collect();
+    sqlx::query(statements::UPSERT_PARKED)
+        .bind(json(&events)?)
+        .execute(connection)
+        .await
+        .map_err(failed)?;
+    Ok(())
 }
 
-pub(super) async fn load(pool: &SqlitePool, keys: &Keys) -> Result<Rows, Error> {
+async fn unpark(
+    connection: &mut SqliteConnection,
+    versions: &Versions,
+    (projection, key, position): &(ProjectionId, String, u64),
+) -> Result<(), Error> {
+    let removed = sqlx::query(statements::UNPARK)
+        .bind(projection.name())
+        .bind(versions.get(*projection))
+        .bind(key)
+        .bind(i64::try_from(*position).unwrap_or(i64::MAX))
+        .execute(connection)
+        .await
+        .map_err(failed)?
+        .rows_affected();
+    if removed == 1 {
+        return Ok(());
+    }
+    Err(Error::NotParked {
+        projection: projection.name().to_owned(),
+        key: key.clone(),
+        position: *position,
+    })
+}
+
+pub(super) async fn load(
+    pool: &SqlitePool,
+    versions: &Versions,
+    keys: &Keys,
+) -> Result<Rows, Error> {
     let positions: BTreeSet<String> = keys
         .transactions
         .iter()
         .map(|position| position_key(*position))
         .collect();
     let mut rows = Rows {
-        seat_maps: load_seat_maps(pool, keys).await?,
+        seat_maps: load_seat_maps(pool, versions, keys).await?,
         ..Rows::default()
     };
-    let concerts = documents(pool, statements::LOAD_CONCERTS, &keys.concerts).await?;
-    rows.concerts = by_key(concerts, |row: &Concert| row.concert_id);
-    let shows = documents(pool, statements::LOAD_SHOWS, &keys.shows).await?;
-    rows.shows = by_key(shows, |row: &Show| row.show_id);
-    let reservations = documents(pool, statements::LOAD_RESERVATIONS, &keys.reservations).await?;
-    rows.reservations = by_key(reservations, |row: &Reservation| row.reservation_id);
-    let payments = documents(pool, statements::LOAD_PAYMENTS, &keys.payments).await?;
-    rows.payments = by_key(payments, |row: &Payment| row.payment_id);
-    let accounts = documents(pool, statements::LOAD_ACCOUNTS, &keys.accounts).await?;
-    rows.accounts = by_key(accounts, |row: &Account| row.customer_id);
-    let transactions = documents(pool, statements::LOAD_TRANSACTIONS, &positions).await?;
-    rows.transactions = by_key(transactions, |row: &Transaction| row.position);
-    let sagas = documents(pool, statements::LOAD_SAGAS, &keys.sagas).await?;
-    rows.sagas = by_key(sagas, |row: &Saga| row.payment_id);
+    for (table, statement, keys) in [
+        (
+            Table::Concerts,
+            statements::LOAD_CONCERTS,
+            some(&keys.concerts)?,
+        ),
+        (Table::Shows, statements::LOAD_SHOWS, some(&keys.shows)?),
+        (
+            Table::Reservations,
+            statements::LOAD_RESERVATIONS,
+            some(&keys.reservations)?,
+        ),
+        (
+            Table::Payments,
+            statements::LOAD_PAYMENTS,
+            some(&keys.payments)?,
+        ),
+        (
+            Table::Accounts,
+            statements::LOAD_ACCOUNTS,
+            some(&keys.accounts)?,
+        ),
+        (
+            Table::Transactions,
+            statements::LOAD_TRANSACTIONS,
+            some(&positions)?,
+        ),
+        (Table::Sagas, statements::LOAD_SAGAS, some(&keys.sagas)?),
+    ] {
+        let Some(keys) = keys else { continue };
+        let found: Vec<String> = sqlx::query_scalar(statement)
+            .bind(versions.get(table.projection()))
+            .bind(keys)
+            .fetch_all(pool)
+            .await
+            .map_err(failed)?;
+        writing::restore(&mut rows, table, found)?;
+    }
     Ok(rows)
 }
 
-fn by_key<K: Ord, R>(rows: Vec<R>, key: impl Fn(&R) -> K) -> BTreeMap<K, R> {
-    rows.into_iter().map(|row| (key(&row), row)).collect()
-}
-
-async fn documents<K: Serialize + Sync, R: DeserializeOwned>(
-    pool: &SqlitePool,
-    statement: &'static str,
-    keys: &BTreeSet<K>,
-) -> Result<Vec<R>, Error> {
-    if keys.is_empty() {
-        return Ok(Vec::new());
-    }
-    let found: Vec<String> = sqlx::query_scalar(statement)
-        .bind(json(keys)?)
-        .fetch_all(pool)
-        .await
-        .map_err(failed)?;
-    found.iter().map(|document| read::parse(document)).collect()
+/// Keys as a JSON array; `None` where there are none.
+fn some<K: Serialize>(keys: &BTreeSet<K>) -> Result<Option<String>, Error> {
+    (!keys.is_empty()).then(|| json(keys)).transpose()
 }
 
 async fn load_seat_maps(
     pool: &SqlitePool,
+    versions: &Versions,
     keys: &Keys,
 ) -> Result<BTreeMap<ShowId, SeatMap>, Error> {
-    if keys.seat_maps.is_empty() {
+    let Some(keys) = some(&keys.seat_maps)? else {
         return Ok(BTreeMap::new());
-    }
+    };
     let found: Vec<(String, String)> = sqlx::query_as(statements::LOAD_SEAT_MAPS)
-        .bind(json(&keys.seat_maps)?)
+        .bind(versions.get(ProjectionId::SeatMaps))
+        .bind(keys)
         .fetch_all(pool)
         .await
         .map_err(failed)?;
@@ -191,8 +237,4 @@ async fn load_seat_maps(
         .iter()
         .map(|(plan, statuses)| SeatMap::from_json(plan, statuses).map(|map| (map.show_id(), map)))
         .collect()
-}
-
-fn json<T: Serialize>(value: &T) -> Result<String, Error> {
-    serde_json::to_string(value).map_err(|e| Error::Corrupt(e.to_string()))
 }

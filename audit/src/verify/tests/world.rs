@@ -370,7 +370,7 @@ impl World {
             fold.apply(event).unwrap();
         }
         let advance = |id| {
-            let start = Checkpoint::start(id, 0);
+            let start = Checkpoint::start(id, 1, 0);
             let position = events.len() as u64;
             (start.clone(), Checkpoint { position, ..start })
         };
@@ -381,6 +381,7 @@ impl World {
             .write(&Write {
                 rows: fold.into_rows(),
                 advance,
+                ..Write::default()
             })
             .await
             .unwrap();

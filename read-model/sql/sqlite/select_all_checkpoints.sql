@@ -1,0 +1,1 @@
+SELECT projection, version, "partition", epoch, position, "offset" FROM checkpoints
