@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use chrono::{DateTime, Utc};
 use cqrs_es::DomainEvent as _;
-use domain::{DomainEvent, concert, customer, payment, point_account, show, venue};
+use domain::{DomainEvent, concert, customer, operation, payment, point_account, show, venue};
 use event_store::{
     RecordedEvent, StreamId,
     claims::ClaimChange,
@@ -37,6 +37,7 @@ stored! {
     payment::Payment, Payment;
     point_account::PointAccount, PointAccount;
     customer::Customer, Customer;
+    operation::Operation, Operation;
 }
 
 /// Runs the aggregate `A` on the executor: the glue between two crates that don't know each other.

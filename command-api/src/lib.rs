@@ -15,6 +15,7 @@ pub mod failpoints;
 pub mod identity;
 pub mod key_store;
 pub mod metrics;
+pub mod operations;
 pub mod passwords;
 pub mod personal_data;
 pub mod process_managers;

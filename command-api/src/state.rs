@@ -4,8 +4,8 @@ use std::{ops::Deref, sync::Arc, time::Duration};
 
 use axum::extract::FromRef;
 use domain::{
-    concert::Concert, customer::Customer, payment::Payment, point_account::PointAccount,
-    show::Show, venue::Venue,
+    concert::Concert, customer::Customer, operation::Operation, payment::Payment,
+    point_account::PointAccount, show::Show, venue::Venue,
 };
 use edge::auth::Verifier;
 use event_store::{Clock, Committer, EventLog, Executor, executor::Config};
@@ -31,6 +31,8 @@ pub struct Executors {
     pub accounts: Executor<Deciding<PointAccount>>,
     /// Customers.
     pub customers: Executor<Deciding<Customer>>,
+    /// Operators' acts.
+    pub operations: Executor<Deciding<Operation>>,
 }
 
 impl Executors {
@@ -62,6 +64,7 @@ impl Executors {
             payments: executor!(),
             accounts: executor!(),
             customers: executor!(),
+            operations: executor!(),
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod aggregate;
 pub mod concert;
 pub mod customer;
 pub mod ids;
+pub mod operation;
 pub mod payment;
 pub mod point_account;
 pub mod points;

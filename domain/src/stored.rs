@@ -7,7 +7,9 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use crate::{aggregate::Aggregate, concert, customer, payment, point_account, show, venue};
+use crate::{
+    aggregate::Aggregate, concert, customer, operation, payment, point_account, show, venue,
+};
 
 /// An event of any aggregate.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +26,8 @@ pub enum DomainEvent {
     PointAccount(point_account::Event),
     /// Of a customer.
     Customer(customer::Event),
+    /// Of an operation.
+    Operation(operation::Event),
 }
 
 /// Why a stored event is not understood. All but `Malformed` mean that it was written by a newer release.
@@ -97,6 +101,9 @@ impl DomainEvent {
             customer::Customer::TYPE => stored
                 .read(&customer::upcast::upcasters())
                 .map(Self::Customer),
+            operation::Operation::TYPE => stored
+                .read(&operation::upcast::upcasters())
+                .map(Self::Operation),
             unknown => Err(DecodeError::UnknownAggregateType {
                 aggregate_type: unknown.to_owned(),
             }),

@@ -15,8 +15,9 @@ use std::{
 };
 
 use domain::{
-    Aggregate, DecodeError, DomainEvent, concert::Concert, customer::Customer, payment::Payment,
-    point_account::PointAccount, show::Show, stored::event_types, venue::Venue,
+    Aggregate, DecodeError, DomainEvent, concert::Concert, customer::Customer,
+    operation::Operation, payment::Payment, point_account::PointAccount, show::Show,
+    stored::event_types, venue::Venue,
 };
 use serde_json::Value;
 
@@ -33,6 +34,7 @@ fn known() -> BTreeMap<&'static str, &'static str> {
         .chain(of::<Payment>())
         .chain(of::<PointAccount>())
         .chain(of::<Customer>())
+        .chain(of::<Operation>())
         .collect()
 }
 
@@ -57,6 +59,7 @@ fn rewritten(event: &DomainEvent) -> Value {
         DomainEvent::Payment(event) => serde_json::to_value(event),
         DomainEvent::PointAccount(event) => serde_json::to_value(event),
         DomainEvent::Customer(event) => serde_json::to_value(event),
+        DomainEvent::Operation(event) => serde_json::to_value(event),
     }
     .unwrap()
 }
@@ -108,7 +111,7 @@ fn every_event_has_a_fixture() {
     let events: BTreeSet<&str> = known().into_keys().collect();
     assert_eq!(
         events.len(),
-        30,
+        31,
         "a new event needs a fixture, and its name is permanent"
     );
     assert_eq!(

@@ -48,7 +48,8 @@ impl Projection for Catalogue {
             | DomainEvent::Venue(_)
             | DomainEvent::Payment(_)
             | DomainEvent::PointAccount(_)
-            | DomainEvent::Customer(_) => {}
+            | DomainEvent::Customer(_)
+            | DomainEvent::Operation(_) => {}
         }
     }
 
@@ -59,7 +60,8 @@ impl Projection for Catalogue {
             DomainEvent::Venue(_)
             | DomainEvent::Payment(_)
             | DomainEvent::PointAccount(_)
-            | DomainEvent::Customer(_) => Ok(()),
+            | DomainEvent::Customer(_)
+            | DomainEvent::Operation(_) => Ok(()),
         }
     }
 }

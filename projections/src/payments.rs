@@ -20,7 +20,8 @@ fn payment_event(event: &DomainEvent) -> Option<&payment::Event> {
         | DomainEvent::Concert(_)
         | DomainEvent::Show(_)
         | DomainEvent::PointAccount(_)
-        | DomainEvent::Customer(_) => None,
+        | DomainEvent::Customer(_)
+        | DomainEvent::Operation(_) => None,
     }
 }
 

@@ -20,7 +20,8 @@ fn points_event(event: &DomainEvent) -> Option<&point_account::Event> {
         | DomainEvent::Concert(_)
         | DomainEvent::Show(_)
         | DomainEvent::Payment(_)
-        | DomainEvent::Customer(_) => None,
+        | DomainEvent::Customer(_)
+        | DomainEvent::Operation(_) => None,
     }
 }
 

@@ -48,7 +48,8 @@ fn changed_by(event: &DomainEvent) -> Option<ReservationId> {
         | DomainEvent::Venue(_)
         | DomainEvent::Concert(_)
         | DomainEvent::PointAccount(_)
-        | DomainEvent::Customer(_) => None,
+        | DomainEvent::Customer(_)
+        | DomainEvent::Operation(_) => None,
     }
 }
 
@@ -73,7 +74,8 @@ impl Projection for Reservations {
             DomainEvent::Venue(_)
             | DomainEvent::Concert(_)
             | DomainEvent::PointAccount(_)
-            | DomainEvent::Customer(_) => {}
+            | DomainEvent::Customer(_)
+            | DomainEvent::Operation(_) => {}
         }
         Ok(())
     }

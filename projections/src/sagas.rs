@@ -34,7 +34,8 @@ fn changed_by(event: &Event) -> Option<PaymentId> {
         | DomainEvent::Venue(_)
         | DomainEvent::Concert(_)
         | DomainEvent::PointAccount(_)
-        | DomainEvent::Customer(_) => None,
+        | DomainEvent::Customer(_)
+        | DomainEvent::Operation(_) => None,
     }
 }
 
@@ -112,6 +113,7 @@ fn next_state(row: &mut Saga, event: &DomainEvent) -> SagaState {
         | DomainEvent::Venue(_)
         | DomainEvent::Concert(_)
         | DomainEvent::PointAccount(_)
-        | DomainEvent::Customer(_) => row.state,
+        | DomainEvent::Customer(_)
+        | DomainEvent::Operation(_) => row.state,
     }
 }

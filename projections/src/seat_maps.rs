@@ -43,7 +43,8 @@ impl Projection for SeatMaps {
             | DomainEvent::Concert(_)
             | DomainEvent::Payment(_)
             | DomainEvent::PointAccount(_)
-            | DomainEvent::Customer(_) => {}
+            | DomainEvent::Customer(_)
+            | DomainEvent::Operation(_) => {}
         }
     }
 
@@ -55,7 +56,8 @@ impl Projection for SeatMaps {
             | DomainEvent::Concert(_)
             | DomainEvent::Payment(_)
             | DomainEvent::PointAccount(_)
-            | DomainEvent::Customer(_) => return Ok(()),
+            | DomainEvent::Customer(_)
+            | DomainEvent::Operation(_) => return Ok(()),
         };
         let id = ShowId(event.id);
         if let show::Event::ShowScheduled { .. } = show {

@@ -123,6 +123,16 @@ pub(super) struct Movement {
 }
 
 #[derive(Debug, Deserialize)]
+pub(super) struct Acted<'a> {
+    #[serde(borrow)]
+    pub(super) act: Text<'a>,
+    #[serde(borrow)]
+    pub(super) actor: Text<'a>,
+    #[serde(borrow)]
+    pub(super) reason: Text<'a>,
+}
+
+#[derive(Debug, Deserialize)]
 pub(super) struct Nothing {}
 
 /// What happened.
@@ -173,6 +183,7 @@ pub(super) enum Fact<'a> {
     CustomerRegistered(Nothing),
     CustomerUpdated(Nothing),
     CustomerErased(Nothing),
+    OperatorActed(#[serde(borrow)] Acted<'a>),
 }
 
 /// An event that could be read.
@@ -187,13 +198,14 @@ pub(super) struct Read<'a> {
 }
 
 /// The kinds of streams there are; a stream's index in it stands for its kind.
-pub(super) const KINDS: [&str; 6] = [
+pub(super) const KINDS: [&str; 7] = [
     "venue",
     "concert",
     "show",
     "payment",
     "point_account",
     "customer",
+    "operation",
 ];
 
 /// Reads an event, or says why that can't be done.

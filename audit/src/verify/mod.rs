@@ -125,8 +125,23 @@ impl Books {
                     _ => false,
                 };
             }
+            "operation" => check_act(&read, findings),
             _ => {}
         }
+    }
+}
+
+/// An act that does not say what, who or why is worth nothing; its stream tells of it once.
+fn check_act(read: &facts::Read<'_>, findings: &mut Findings) {
+    let Fact::OperatorActed(acted) = &read.fact else {
+        return;
+    };
+    let blank = [&acted.act, &acted.actor, &acted.reason]
+        .iter()
+        .any(|text| text.0.trim().is_empty());
+    if blank || read.event.sequence != 1 {
+        let detail = "an operator's act without a name, actor or reason, or told twice";
+        findings.add(Check::Events, read.event.position, detail.to_owned());
     }
 }
 

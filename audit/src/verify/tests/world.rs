@@ -1,6 +1,6 @@
 //! A small world with a bit of everything, made by the command API itself, and copies of it to break.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use axum::{
     Router,
@@ -9,17 +9,18 @@ use axum::{
 };
 use chrono::{DateTime, TimeDelta};
 use command_api::{
-    AppState, Deps as CommandDeps, Executors, Settings,
+    AppState, Core, Deps as CommandDeps, Executors, Settings,
     commands::{HmacFingerprints, Origin, step_id},
     credentials::SqliteCredentials,
     failpoints::Failpoints,
     identity::{self, Identity},
     key_store::SqliteKeyStore,
+    operations::{self, Act},
     passwords::{self, Passwords},
     process_managers::checkout::Checkout,
     reservations::Reservations,
 };
-use domain::{ids::PaymentId, payment};
+use domain::{ids::PaymentId, operation::acts, payment};
 use edge::auth::{Principal, Role, Signer, Verifier};
 use event_store::{
     Clock, Committer, EventLog, Position,
@@ -162,15 +163,17 @@ impl World {
             identity::Settings::default(),
         );
         let state = AppState::new(CommandDeps {
-            log: log.clone(),
-            clock: time,
-            executors,
+            core: Core {
+                log: log.clone(),
+                clock: time,
+                executors,
+                failpoints: Failpoints::default(),
+                settings: Settings::default(),
+            },
             fingerprints: Arc::new(HmacFingerprints::new(&[7; 32])),
             verifier: Arc::new(Verifier::new([signer.public_key()], now)),
             identity: Arc::new(identity.await.unwrap()),
             reservations: Reservations::new(log),
-            failpoints: Failpoints::default(),
-            settings: Settings::default(),
         });
         let router = command_api::router(state.clone());
         tasks.close();
@@ -290,6 +293,20 @@ impl World {
         id
     }
 
+    /// Somebody operates the system.
+    async fn act(&self) {
+        let act = Act {
+            act: acts::DURABILITY_SINGLE,
+            subject: "log".to_owned(),
+            arguments: BTreeMap::new(),
+            actor: "root@box".to_owned(),
+            reason: "no standby yet".to_owned(),
+        };
+        operations::record(&self.state.executors.operations, act)
+            .await
+            .unwrap();
+    }
+
     /// A bit of everything; ends everything and leaves the files.
     pub(super) async fn play(self) -> Folder {
         let customer =
@@ -300,6 +317,7 @@ impl World {
             self.post(who, "/v1/points/charges", json!({"amount": 1_000}))
                 .await;
         }
+        self.act().await;
         // Sold; sold and refunded; standing, extended and sold.
         let sold = self.hold(1, &show, &["1-1", "1-2"]).await;
         self.pay(1, &sold).await;
