@@ -2,6 +2,7 @@
 //!
 //! `tests/run` starts those that all tests share and tells the tests by these variables; a test that finds its variable unset is skipped,
 //! and says so. A test that breaks a server starts one of its own: [`Postgres`], [`Kafka`], [`Haproxy`].
+//! A [`Cluster`] is the program itself, its roles in processes of their own on these servers.
 //!
 //! | Variable | What |
 //! |---|---|
@@ -13,6 +14,7 @@
 //! | `FRONTROW_TEST_SKIPPED` | A file to which each skipped test adds a line |
 //! | `FRONTROW_TEST_USED` | A file to which each server adds a line when it is started |
 
+mod cluster;
 mod database;
 mod haproxy;
 mod home;
@@ -21,6 +23,7 @@ mod notes;
 mod postgres;
 mod wait;
 
+pub use cluster::{Cluster, Layout, Stores};
 pub use database::{Database, log_database, read_model_database};
 pub use haproxy::Haproxy;
 pub use home::Home;
