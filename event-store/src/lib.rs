@@ -11,6 +11,8 @@ pub mod executor;
 pub mod leases;
 pub mod log;
 pub mod metrics;
+#[cfg(feature = "kafka")]
+pub mod relay;
 pub mod snapshot;
 #[cfg(test)]
 mod testing;

@@ -12,6 +12,16 @@ pub const APPEND_CONFLICTS: &str = "event_store_append_conflicts_total";
 /// Appends of the executor whose outcome had to be looked up; counts.
 pub const UNKNOWN_OUTCOMES: &str = "event_store_unknown_outcomes_total";
 
+/// How far the topic is behind the log; positions.
+pub const RELAY_LAG: &str = "event_store_relay_lag_positions";
+
+/// Age of the oldest event on its way to the topic; milliseconds.
+pub const RELAY_LAG_MS: &str = "event_store_relay_lag_ms";
+
+#[cfg(feature = "kafka")]
+const RELAY_LEADER: &str = "event_store_relay_leader";
+#[cfg(feature = "kafka")]
+const RELAY_RESTARTS: &str = "event_store_relay_restarts_total";
 const APPENDS: &str = "event_store_appends_total";
 const EVENTS: &str = "event_store_events_total";
 const REFUSED: &str = "event_store_appends_refused_total";
@@ -21,6 +31,8 @@ const QUEUE_DEPTH: &str = "event_store_queue_depth";
 
 /// Describes every metric of this crate to the recorder; call it once, after the recorder is installed.
 pub fn describe() {
+    #[cfg(feature = "kafka")]
+    describe_relay();
     metrics::describe_counter!(
         APPEND_CONFLICTS,
         Unit::Count,
@@ -53,6 +65,54 @@ pub fn describe() {
         Unit::Count,
         "Appends that waited when the last batch was closed, its own included"
     );
+}
+
+/// Describes what the relay measures.
+#[cfg(feature = "kafka")]
+fn describe_relay() {
+    metrics::describe_gauge!(
+        RELAY_LAG,
+        Unit::Count,
+        "Positions of the log that the bus has not acknowledged; told by the relay's leader"
+    );
+    metrics::describe_gauge!(
+        RELAY_LAG_MS,
+        Unit::Milliseconds,
+        "Age of the oldest event on its way to the bus; told by the relay's leader"
+    );
+    metrics::describe_gauge!(RELAY_LEADER, Unit::Count, "1 where this process relays");
+    metrics::describe_counter!(
+        RELAY_RESTARTS,
+        Unit::Count,
+        "Times that the relay's leader started over from the topic's tails"
+    );
+}
+
+/// How far the topic is behind the log, in positions, and the age of what is on its way.
+#[cfg(feature = "kafka")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "positions and ages are far smaller than 2^52"
+)]
+pub(crate) fn relay_lag(positions: u64, age: chrono::TimeDelta) {
+    gauge!(RELAY_LAG).set(positions as f64);
+    gauge!(RELAY_LAG_MS).set(age.num_milliseconds().max(0) as f64);
+}
+
+/// Whether this process relays.
+#[cfg(feature = "kafka")]
+pub(crate) fn relay_leads(leads: bool) {
+    gauge!(RELAY_LEADER).set(if leads { 1.0 } else { 0.0 });
+    if !leads {
+        // Another tells of it now.
+        relay_lag(0, chrono::TimeDelta::zero());
+    }
+}
+
+/// The relay's leader starts over.
+#[cfg(feature = "kafka")]
+pub(crate) fn relay_restarted() {
+    counter!(RELAY_RESTARTS).increment(1);
 }
 
 /// A batch of `appends` goes to the log.

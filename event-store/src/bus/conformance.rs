@@ -27,6 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a bus may take to tell who waits, or that a cursor is not of its history: a few polls.
 const PROMPT: Duration = Duration::from_secs(5);
 
+/// How long a group may take to share out, or to hand over.
+const SHARING: Duration = Duration::from_secs(30);
+
 /// Events that a check feeds: enough for several deliveries.
 const EVENTS: usize = 60;
 
@@ -149,6 +152,93 @@ pub async fn resumes_after_its_cursor(bus: &dyn Bus, log: &dyn EventLog) -> Verd
     {
         Some(event) => Err(format!("position {} is missing", event.position)),
         None => Ok(()),
+    }
+}
+
+/// `partition_of` tells where the events of a key come.
+///
+/// # Errors
+/// Which key was told to be elsewhere.
+pub async fn tells_the_partition_of_a_key(bus: &dyn Bus, log: &dyn EventLog) -> Verdict {
+    let from = end(bus, log).await?;
+    let fed = feed(log, EVENTS).await?;
+    for delivery in consume(bus, &from, fed.last).await? {
+        for event in delivery.events {
+            let (came, told) = (
+                delivery.cursor.partition,
+                bus.partition_of(&event.routing_key),
+            );
+            if came != told || told >= bus.partitions() {
+                return Err(format!(
+                    "{} came in partition {came}, not {told}",
+                    event.routing_key
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// One event moves the cursors of every partition.
+///
+/// # Errors
+/// Which partition was left behind.
+pub async fn covers_positions_of_other_partitions(bus: &dyn Bus, log: &dyn EventLog) -> Verdict {
+    let from = end(bus, log).await?;
+    let fed = feed(log, 1).await?;
+    for cursor in from {
+        let alone = [cursor];
+        let deliveries = consume(bus, &alone, fed.last).await?;
+        let events = deliveries.iter().map(|delivery| delivery.events.len());
+        let expected = usize::from(bus.partition_of("key-0") == cursor.partition);
+        let count = events.sum::<usize>();
+        if count != expected {
+            return Err(format!(
+                "partition {} has {count} of the one event",
+                cursor.partition
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The members of a group have all partitions among them, no two the same where there are several, and those of a member that leaves
+/// are the others'.
+///
+/// # Errors
+/// How they were shared out.
+pub async fn shares_partitions_out(bus: &dyn Bus, log: &dyn EventLog) -> Verdict {
+    // No other check's group, since the log has grown by then.
+    feed(log, 1).await?;
+    let group = format!("bus-conformance-{}", log.head().await.map_err(text)?.position);
+    let all: Vec<u32> = (0..bus.partitions()).collect();
+    let one = bus.join(&group).await.map_err(text)?;
+    let (mut ones, two) = (one.assigned(), bus.join(&group).await.map_err(text)?);
+    let mut twos = two.assigned();
+    let are_shared = |ones: &[u32], twos: &[u32]| {
+        let mut both = [ones, twos].concat();
+        both.sort_unstable();
+        let is_whole = both.iter().copied().collect::<HashSet<_>>().len() == all.len();
+        is_whole && (both.len() == all.len() && !ones.is_empty() && !twos.is_empty() || all.len() == 1)
+    };
+    let deadline = Instant::now() + SHARING;
+    while !are_shared(&ones.borrow().clone(), &twos.borrow().clone()) {
+        let change = async {
+            tokio::select! {
+                changed = ones.changed() => changed,
+                changed = twos.changed() => changed,
+            }
+        };
+        if timeout_at(deadline, change).await.is_err() {
+            let shares = (ones.borrow().clone(), twos.borrow().clone());
+            return Err(format!("{all:?} were shared out as {shares:?}"));
+        }
+    }
+    drop(one);
+    let rest = timeout_at(deadline + SHARING, twos.wait_for(|twos| *twos == all)).await;
+    match rest {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err("the partitions of who left are nobody's".to_owned()),
     }
 }
 

@@ -14,6 +14,8 @@
 //! - A cursor beyond the log's end, or of a newer epoch, is an error: history diverged.
 
 pub mod conformance;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod log_tail;
 #[cfg(test)]
 mod tests;
@@ -23,6 +25,8 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
+#[cfg(feature = "kafka")]
+pub use self::kafka::KafkaBus;
 pub use self::log_tail::LogTailBus;
 use crate::log::{EventLog, Position, RecordedEvent};
 
@@ -60,27 +64,95 @@ pub enum Error {
     /// What the bus delivered contradicts the contract.
     #[error("the bus lost or repeated events: {0}")]
     Corrupt(String),
+    /// The bus is not as this program is configured.
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// A bus that can't be opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no bus is known for {url:?}; known are: log:")]
-pub struct UnknownScheme {
-    /// What was asked for.
-    pub url: String,
+pub enum OpenError {
+    /// No adapter has this scheme.
+    #[error("no bus is known for {url:?}; known are: log:, kafka:HOST:PORT[,HOST:PORT...]")]
+    UnknownScheme {
+        /// What was asked for.
+        url: String,
+    },
+    /// The adapter was left out when the program was built.
+    #[error(
+        "the bus at {url:?} needs the feature `kafka`, which this program was built without"
+    )]
+    LeftOut {
+        /// What was asked for.
+        url: String,
+    },
+    /// The bus is the log itself, but the process has none.
+    #[error("the bus {url:?} is the log itself, which this process does not open")]
+    NoLog {
+        /// What was asked for.
+        url: String,
+    },
 }
 
-/// The bus that a URL names: `log:`, the tail of `log` itself.
+/// The topic of the log, where the bus has topics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topic {
+    /// Its name.
+    pub name: String,
+    /// Its partitions; constant for a topic, since another number moves keys.
+    pub partitions: u32,
+    /// Copies of each partition, where the topic is made.
+    pub replication: u16,
+}
+
+impl Default for Topic {
+    fn default() -> Self {
+        Self {
+            name: "frontrow.log.v1".to_owned(),
+            partitions: 12,
+            replication: 3,
+        }
+    }
+}
+
+/// The bus that a URL names: `log:`, the tail of `log` itself, or `kafka:HOST:PORT[,HOST:PORT...]`, the `topic` on these brokers.
 ///
 /// # Errors
-/// [`UnknownScheme`].
-pub fn open(url: &str, log: Arc<dyn EventLog>) -> Result<Arc<dyn Bus>, UnknownScheme> {
-    match url {
-        "log:" => Ok(Arc::new(LogTailBus::new(log))),
-        _ => Err(UnknownScheme {
+/// [`OpenError`].
+pub fn open(
+    url: &str,
+    log: Option<Arc<dyn EventLog>>,
+    topic: &Topic,
+) -> Result<Arc<dyn Bus>, OpenError> {
+    match url.split_once(':') {
+        Some(("log", "")) => match log {
+            Some(log) => Ok(Arc::new(LogTailBus::new(log))),
+            None => Err(OpenError::NoLog {
+                url: url.to_owned(),
+            }),
+        },
+        Some(("kafka", brokers)) if !brokers.is_empty() => open_kafka(url, brokers, topic),
+        _ => Err(OpenError::UnknownScheme {
             url: url.to_owned(),
         }),
     }
+}
+
+#[cfg(feature = "kafka")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the other form of this function fails"
+)]
+fn open_kafka(_url: &str, brokers: &str, topic: &Topic) -> Result<Arc<dyn Bus>, OpenError> {
+    let options = kafka::Options::at(brokers, topic);
+    Ok(Arc::new(KafkaBus::new(options)))
+}
+
+#[cfg(not(feature = "kafka"))]
+fn open_kafka(url: &str, _brokers: &str, _topic: &Topic) -> Result<Arc<dyn Bus>, OpenError> {
+    Err(OpenError::LeftOut {
+        url: url.to_owned(),
+    })
 }
 
 /// The port. See the module's documentation for the contract.
@@ -104,6 +176,20 @@ pub trait Bus: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`Error`].
     async fn subscribe(&self, from: Vec<Cursor>) -> Result<Box<dyn Subscription>, Error>;
+
+    /// Tells whoever watches the bus that `consumer` could not take an event, and why. Where the bus has no place for that, nothing
+    /// happens: what was parked is in the consumer's own store.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    async fn dead_letter(
+        &self,
+        _consumer: &str,
+        _event: &RecordedEvent,
+        _reason: &str,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// A worker's part in a group. Dropping it leaves the group.

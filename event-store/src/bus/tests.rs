@@ -6,9 +6,13 @@ use async_trait::async_trait;
 use futures::future::join_all;
 
 use super::{
-    Alone, Bus, Cursor, Delivery, Error, LogTailBus, Membership, Subscription, conformance, open,
+    Alone, Bus, Cursor, Delivery, Error, LogTailBus, Membership, Subscription, Topic, conformance,
+    open,
 };
-use crate::{log::Position, testing::Rig};
+use crate::{
+    log::{EventLog, Position},
+    testing::Rig,
+};
 
 /// One thing that a bus does wrong.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,6 +40,12 @@ enum Fault {
     TrustsPositions,
     /// Takes any epoch for its own.
     TrustsEpochs,
+    /// Tells of another partition than the events come in.
+    MisplacesKeys,
+    /// Gives a member nothing.
+    SharesNothing,
+    /// Has a partition that stands still.
+    ForgetsAPartition,
 }
 
 #[derive(Debug)]
@@ -54,19 +64,24 @@ struct FaultySubscription {
 #[async_trait]
 impl Bus for Faulty {
     fn partitions(&self) -> u32 {
-        1
+        1 + u32::from(self.fault == Fault::ForgetsAPartition)
     }
 
     fn partition_of(&self, _routing_key: &str) -> u32 {
-        0
+        u32::from(self.fault == Fault::MisplacesKeys)
     }
 
     async fn join(&self, _group: &str) -> Result<Box<dyn Membership>, Error> {
-        Ok(Box::new(Alone::with(1)))
+        let partitions = u32::from(self.fault != Fault::SharesNothing);
+        Ok(Box::new(Alone::with(partitions)))
     }
 
     async fn subscribe(&self, mut from: Vec<Cursor>) -> Result<Box<dyn Subscription>, Error> {
         let head = self.rig.port().head().await.unwrap();
+        if from.iter().all(|cursor| cursor.partition > 0) {
+            return Ok(Box::new(Silent));
+        }
+        from.retain(|cursor| cursor.partition == 0);
         for cursor in &mut from {
             match self.fault {
                 Fault::TrustsPositions => cursor.position = cursor.position.min(head.position),
@@ -82,6 +97,17 @@ impl Bus for Faulty {
             fault: self.fault,
             deliveries: 0,
         }))
+    }
+}
+
+/// Nothing ever comes.
+#[derive(Debug)]
+struct Silent;
+
+#[async_trait]
+impl Subscription for Silent {
+    async fn next(&mut self, _limit: usize) -> Result<Delivery, Error> {
+        std::future::pending().await
     }
 }
 
@@ -115,27 +141,24 @@ impl Subscription for FaultySubscription {
     }
 }
 
-/// Which checks fail on a bus with this fault.
-async fn failing(rig: &Arc<Rig>, fault: Fault) -> Vec<&'static str> {
-    let (rig, log) = (Arc::clone(rig), rig.port());
-    let bus = Faulty { rig, fault };
+/// Which checks fail on a bus, and why.
+pub(super) async fn failing(bus: &dyn Bus, log: &dyn EventLog) -> Vec<(&'static str, String)> {
     let mut failing = Vec::new();
     macro_rules! check {
         ($($name:ident),* $(,)?) => {$(
-            if conformance::$name(&bus, &*log).await.is_err() {
-                failing.push(stringify!($name));
+            if let Err(wrong) = conformance::$name(bus, log).await {
+                failing.push((stringify!($name), wrong));
             }
         )*};
-    }
-    if fault == Fault::Sleeps {
-        check!(wakes_who_waits);
-        return failing;
     }
     check!(
         delivers_everything_once,
         keeps_order_per_key,
         moves_up_to_forward,
         resumes_after_its_cursor,
+        tells_the_partition_of_a_key,
+        covers_positions_of_other_partitions,
+        shares_partitions_out,
         respects_the_limit,
         wakes_who_waits,
         survives_cancellation,
@@ -145,10 +168,38 @@ async fn failing(rig: &Arc<Rig>, fault: Fault) -> Vec<&'static str> {
     failing
 }
 
+/// Which checks fail on a bus with this fault.
+async fn failing_with(rig: &Arc<Rig>, fault: Fault) -> Vec<&'static str> {
+    let (rig, log) = (Arc::clone(rig), rig.port());
+    let bus = Faulty { rig, fault };
+    // The others would wait for ever, or for long.
+    let only = match fault {
+        Fault::Sleeps => conformance::wakes_who_waits(&bus, &*log).await,
+        Fault::SharesNothing => conformance::shares_partitions_out(&bus, &*log).await,
+        Fault::ForgetsAPartition => {
+            conformance::covers_positions_of_other_partitions(&bus, &*log).await
+        }
+        _ => {
+            let failing = failing(&bus, &*log).await;
+            return failing.into_iter().map(|(check, _)| check).collect();
+        }
+    };
+    let check = match fault {
+        Fault::Sleeps => "wakes_who_waits",
+        Fault::SharesNothing => "shares_partitions_out",
+        _ => "covers_positions_of_other_partitions",
+    };
+    only.err().map(|_| check).into_iter().collect()
+}
+
 #[tokio::test]
 async fn the_log_tail_keeps_the_contract() {
     let rig = Arc::new(Rig::new().await);
-    assert_eq!(failing(&rig, Fault::None).await, [""; 0]);
+    let bus = Faulty {
+        rig: Arc::clone(&rig),
+        fault: Fault::None,
+    };
+    assert_eq!(failing(&bus, &*rig.port()).await, []);
 }
 
 #[tokio::test]
@@ -165,10 +216,16 @@ async fn each_fault_is_found() {
         (Fault::LosesOnCancel, "survives_cancellation"),
         (Fault::TrustsPositions, "refuses_a_cursor_beyond_the_end"),
         (Fault::TrustsEpochs, "refuses_a_cursor_of_a_newer_epoch"),
+        (Fault::MisplacesKeys, "tells_the_partition_of_a_key"),
+        (Fault::SharesNothing, "shares_partitions_out"),
+        (
+            Fault::ForgetsAPartition,
+            "covers_positions_of_other_partitions",
+        ),
     ];
     join_all(found_by.map(|(fault, check)| async move {
         let rig = Arc::new(Rig::new().await);
-        let failing = failing(&rig, fault).await;
+        let failing = failing_with(&rig, fault).await;
         assert!(
             failing.contains(&check),
             "{fault:?} was found by {failing:?} only"
@@ -180,12 +237,21 @@ async fn each_fault_is_found() {
 #[tokio::test]
 async fn only_known_schemes_open() {
     let rig = Rig::new().await;
-    assert_eq!(open("log:", rig.port()).unwrap().partitions(), 1);
-    let error = open("pigeon:coop", rig.port()).unwrap_err().to_string();
+    let topic = Topic::default();
+    let open = |url, log| open(url, log, &topic).map(|bus| bus.partitions());
+    assert_eq!(open("log:", Some(rig.port())).unwrap(), 1);
+    let error = open("pigeon:coop", None).unwrap_err().to_string();
     assert_eq!(
         error,
-        r#"no bus is known for "pigeon:coop"; known are: log:"#
+        r#"no bus is known for "pigeon:coop"; known are: log:, kafka:HOST:PORT[,HOST:PORT...]"#
     );
+    let error = open("log:", None).unwrap_err().to_string();
+    assert!(error.contains("is the log itself"), "{error}");
+    let kafka = open("kafka:localhost:9092,other:9092", None);
+    #[cfg(feature = "kafka")]
+    assert_eq!(kafka.unwrap(), topic.partitions);
+    #[cfg(not(feature = "kafka"))]
+    assert!(kafka.unwrap_err().to_string().contains("feature `kafka`"));
 }
 
 #[tokio::test]

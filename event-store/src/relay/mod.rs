@@ -1,0 +1,163 @@
+//! The relay: log -> topic. One leader, who resumes from what the topic itself has.
+//!
+//! ```text
+//!  log         1 2 3 4 5 6 7 8
+//!                        │   └ read, claimed (one replicated write), produced
+//!                        └──── acknowledged by the brokers: watermarks say so to every partition
+//!  partition   tail 5 ──▶ a new leader reads on from the least tail, and skips what a partition has
+//! ```
+//!
+//! - **Nothing is lost.** A failed delivery ends the producer, before anything could follow what failed; the next one resumes from the
+//!   partitions' tails.
+//! - **Nothing reaches the topic that a fail-over could take back.** Each batch is claimed first; see [`crate::leases`].
+//! - **A leader that was cut off only adds duplicates**, which consumers drop. `docs/decisions/0012-kafka-bus.md` says why.
+//! - **Second records.** An event may go to topics for others too, at least once: after a change of leader some come again.
+
+mod lead;
+mod producer;
+mod session;
+mod tails;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+use uuid::Uuid;
+
+use crate::{
+    Clock,
+    bus::{
+        self,
+        kafka::{self, topic},
+    },
+    leases::{Lease, Leases},
+    log::{EventLog, RecordedEvent},
+    metrics,
+};
+
+/// The lease of the relay's leader.
+pub const LEASE: &str = "relay";
+
+/// How long a leader waits before it starts over, after the brokers, the log or the leases failed it.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// The topics for others that an event goes to, beside the log's own.
+pub type Route = Arc<dyn Fn(&RecordedEvent) -> Vec<&'static str> + Send + Sync>;
+
+/// What the relay works with.
+#[derive(Clone)]
+pub struct Deps {
+    /// What is relayed.
+    pub log: Arc<dyn EventLog>,
+    /// Who relays.
+    pub leases: Arc<dyn Leases>,
+    /// This process, among the leases' holders.
+    pub holder: Uuid,
+    /// Measures the lag.
+    pub clock: Arc<dyn Clock>,
+    /// Where to.
+    pub kafka: kafka::Options,
+    /// Every topic that `route` may name: they are made at the start.
+    pub integration: Vec<String>,
+    /// The topics for others that an event goes to.
+    pub route: Route,
+}
+
+impl fmt::Debug for Deps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deps")
+            .field("holder", &self.holder)
+            .field("kafka", &self.kafka)
+            .field("integration", &self.integration)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why the relay ended, or a leader's term did.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// Something is away; the relay tries again.
+    #[error("the relay waits: {0}")]
+    Unavailable(String),
+    /// The lease is another's.
+    #[error("the relay's lease of term {0} is over")]
+    Lost(u64),
+    /// The topic has what the log does not: an operator must decide.
+    #[error("the topic and the log have diverged: {0}")]
+    Diverged(String),
+    /// The topic or the log is not as this program needs it.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl From<bus::Error> for Error {
+    fn from(error: bus::Error) -> Self {
+        match error {
+            bus::Error::Unavailable(text) => Self::Unavailable(text),
+            bus::Error::Diverged(text) => Self::Diverged(text),
+            bus::Error::Corrupt(text) | bus::Error::Refused(text) => Self::Refused(text),
+        }
+    }
+}
+
+/// Relays, or stands by, until `shutdown`. What was read is finished then.
+///
+/// # Errors
+/// [`Error::Diverged`], [`Error::Refused`]: trying again would not help.
+pub async fn run(deps: Deps, shutdown: CancellationToken) -> Result<(), Error> {
+    let leases = Arc::clone(&deps.leases);
+    let (holder, deps) = (deps.holder, &deps);
+    let stop = &shutdown;
+    lead::lead(leases, LEASE, holder, shutdown.clone(), |lease, lost| async move {
+        info!(term = lease.term, "this process relays");
+        metrics::relay_leads(true);
+        let ended = tokio::select! {
+            biased;
+            // Dropping the session throws away what its producer still holds.
+            () = lost.cancelled() => Ok(()),
+            ended = serve(deps, &lease, stop) => ended,
+        };
+        metrics::relay_leads(false);
+        info!(term = lease.term, "this process relays no more");
+        ended
+    })
+    .await
+}
+
+/// One term: sessions, each with a producer of its own, until the lease or the process ends.
+async fn serve(deps: &Deps, lease: &Lease, shutdown: &CancellationToken) -> Result<(), Error> {
+    while !shutdown.is_cancelled() {
+        match session(deps, lease, shutdown).await {
+            Ok(()) => return Ok(()),
+            Err(error @ Error::Lost(_)) => {
+                warn!(%error, "another relays");
+                return Ok(());
+            }
+            Err(error @ Error::Unavailable(_)) => {
+                warn!(%error, "the relay starts over from the topic's tails");
+                metrics::relay_restarted();
+                tokio::select! {
+                    () = sleep(PAUSE) => {}
+                    () = shutdown.cancelled() => {}
+                }
+            }
+            Err(error) => {
+                error!(%error, "the relay ends");
+                return Err(error);
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn session(deps: &Deps, lease: &Lease, shutdown: &CancellationToken) -> Result<(), Error> {
+    topic::ensure(&deps.kafka, &deps.integration).await?;
+    let tails = tails::read(deps).await?;
+    let mut session = session::Session::start(deps, lease, tails)?;
+    session.run(shutdown).await
+}
