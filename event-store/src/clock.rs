@@ -11,6 +11,14 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 pub trait Clock: Send + Sync + Debug {
     /// The present.
     fn now(&self) -> DateTime<Utc>;
+
+    /// Whether the time can be trusted.
+    ///
+    /// # Errors
+    /// Why it can't: what is decided by it might be wrong.
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// The machine's clock.

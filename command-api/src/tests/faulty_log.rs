@@ -187,6 +187,22 @@ impl EventLog for FaultyLog {
         self.log.list_commands(after, limit).await
     }
 
+    fn is_shared(&self) -> bool {
+        self.log.is_shared()
+    }
+
+    async fn confirm(
+        &self,
+        stream: &StreamId,
+        ids: &[Uuid],
+    ) -> Result<(Option<StreamHead>, Vec<Option<KnownCommand>>), Error> {
+        self.log.confirm(stream, ids).await
+    }
+
+    async fn harden(&self) -> Result<(), Error> {
+        self.log.harden().await
+    }
+
     async fn close(&self) {
         self.log.close().await;
     }

@@ -92,6 +92,7 @@ pub fn all() -> Vec<Check> {
         claims::only_the_holder_releases,
         claims::claims_change_in_order,
         commands::commands_are_known,
+        commands::a_stream_is_confirmed_with_its_commands,
         commands::known_outranks_taken_outranks_conflict,
         commands::pruned_commands_are_told_from_new_ones,
         commands::commands_without_fingerprint_are_kept,

@@ -24,7 +24,7 @@ pub mod conformance;
 pub mod sqlite;
 mod validate;
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{fmt, path::Path, slice, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -371,6 +371,36 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// confirmed before it is answered.
     fn is_shared(&self) -> bool {
         false
+    }
+
+    /// Whether a stream still stands where a command was decided, and which commands are known: what a refusal needs before it may
+    /// be answered on a shared log. Both as of one instant, or as good as that: an adapter asks in one statement; otherwise the ids
+    /// are read before the head. Ids never become unknown and streams never shrink, so a head that is found unchanged *after* the
+    /// ids stood unchanged *while* they were read: at that instant both held.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    async fn confirm(
+        &self,
+        stream: &StreamId,
+        ids: &[Uuid],
+    ) -> Result<(Option<StreamHead>, Vec<Option<KnownCommand>>), Error> {
+        let known = if ids.is_empty() {
+            Vec::new()
+        } else {
+            self.known_commands(ids).await?
+        };
+        let heads = self.stream_heads(slice::from_ref(stream)).await?;
+        Ok((heads.into_iter().next().flatten(), known))
+    }
+
+    /// Returns once everything that a read has shown so far is as durable as an append. A log with a standby may show a commit
+    /// whose wait for the standby was cut short; before it answers a command, it has to be known that no fail-over takes it back.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: it can't be known.
+    async fn harden(&self) -> Result<(), Error> {
+        Ok(())
     }
 
     /// Lets go of everything held open once what was begun has ended; calls that come later fail. Dropping the log does the same,

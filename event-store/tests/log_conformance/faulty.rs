@@ -54,6 +54,7 @@ faults! {
     AnyoneReleases => "only_the_holder_releases",
     ReversedClaims => "claims_change_in_order",
     LostCommand => "commands_are_known",
+    ConfirmsAnyStream => "a_stream_is_confirmed_with_its_commands",
     ConflictFirst => "known_outranks_taken_outranks_conflict",
     PrunesAll => "pruned_commands_are_told_from_new_ones",
     NeverPrunes => "pruned_commands_are_told_from_new_ones",
@@ -459,6 +460,19 @@ impl EventLog for FaultyLog {
             page.pop();
         }
         Ok(page)
+    }
+
+    async fn confirm(
+        &self,
+        stream: &StreamId,
+        ids: &[Uuid],
+    ) -> Result<(Option<StreamHead>, Vec<Option<KnownCommand>>), Error> {
+        let (mut head, known) = self.inner.confirm(stream, ids).await?;
+        if self.fault == Fault::ConfirmsAnyStream && head.is_none() {
+            let (_, first) = self.inner.list_stream_heads(None, 1).await?.remove(0);
+            head = Some(first);
+        }
+        Ok((head, known))
     }
 
     async fn close(&self) {

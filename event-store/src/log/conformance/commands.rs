@@ -1,5 +1,7 @@
 //! Commands: what makes a repeated request take effect once.
 
+use std::slice;
+
 use super::{
     Broken, append, ensure, ensure_eq, head,
     sample::{Draft, command, fingerprint, one, stream, time},
@@ -49,6 +51,28 @@ pub async fn commands_are_known(log: &dyn EventLog) -> Result<(), Broken> {
     let repeat = append(log, one(2, &b, 0)).await?;
     ensure_eq!(repeat, Outcome::Known(known(2, 2, 3)), "a repeat");
     ensure_eq!(head(log).await?, 4, "head after a repeat");
+    Ok(())
+}
+
+/// Where a stream stands and which commands are known can be asked together, for streams and commands that are not there too.
+///
+/// # Errors
+/// What was not kept.
+pub async fn a_stream_is_confirmed_with_its_commands(log: &dyn EventLog) -> Result<(), Broken> {
+    let (a, b) = (stream("a"), stream("b"));
+    store(log, one(1, &a, 0)).await?;
+    store(log, one(2, &a, 1)).await?;
+    let ids = [command(9), command(2), command(1)];
+    let (at, found) = log.confirm(&a, &ids).await.map_err(|e| e.to_string())?;
+    let heads = log.stream_heads(slice::from_ref(&a)).await;
+    ensure_eq!(at, heads.map_err(|e| e.to_string())?[0], "head of a stream");
+    ensure_eq!(at.map(|at| at.version), Some(2), "version of a stream");
+    let stored = [None, Some(known(2, 2, 2)), Some(known(1, 1, 1))];
+    ensure_eq!(found, stored, "known commands");
+    let empty = log.confirm(&b, &[]).await.map_err(|e| e.to_string())?;
+    ensure_eq!(empty, (None, Vec::new()), "a stream without events");
+    let other = log.confirm(&b, &ids).await.map_err(|e| e.to_string())?;
+    ensure_eq!(other, (None, stored.to_vec()), "commands of other streams");
     Ok(())
 }
 
