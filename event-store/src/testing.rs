@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicIsize, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicIsize, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -99,7 +99,7 @@ pub(crate) enum Fault {
 
 /// A log that does as it is told.
 pub(crate) struct FaultyLog {
-    inner: Arc<dyn EventLog>,
+    inner: Mutex<Arc<dyn EventLog>>,
     faults: Mutex<VecDeque<Fault>>,
     /// Appends wait here.
     pub(crate) gate: Semaphore,
@@ -112,12 +112,19 @@ pub(crate) struct FaultyLog {
     new_epoch: AtomicU64,
     /// Streams read from their beginning.
     pub(crate) loads: AtomicUsize,
+    /// Whether it says that other processes append to it too.
+    pub(crate) shared: AtomicBool,
+    /// What others append before the next confirmations.
+    confirmed_late: Mutex<VecDeque<Append>>,
+    pub(crate) confirms: AtomicUsize,
+    /// Hardenings that fail.
+    pub(crate) soft: AtomicUsize,
 }
 
 impl FaultyLog {
     fn new(inner: Arc<dyn EventLog>) -> Self {
         Self {
-            inner,
+            inner: Mutex::new(inner),
             faults: Mutex::default(),
             gate: Semaphore::new(Semaphore::MAX_PERMITS),
             deaf: AtomicUsize::new(0),
@@ -125,7 +132,30 @@ impl FaultyLog {
             reads: AtomicIsize::new(-1),
             new_epoch: AtomicU64::new(u64::MAX),
             loads: AtomicUsize::new(0),
+            shared: AtomicBool::new(false),
+            confirmed_late: Mutex::default(),
+            confirms: AtomicUsize::new(0),
+            soft: AtomicUsize::new(0),
         }
+    }
+
+    /// Other processes append to it too.
+    pub(crate) fn share(&self) {
+        self.shared.store(true, Ordering::SeqCst);
+    }
+
+    /// Before the next confirmations, others append these.
+    pub(crate) fn forestall(&self, appends: impl IntoIterator<Item = Append>) {
+        self.confirmed_late.lock().unwrap().extend(appends);
+    }
+
+    /// The log is another one from now on, as after a fail-over.
+    pub(crate) fn fail_over(&self, inner: Arc<dyn EventLog>) {
+        *self.inner.lock().unwrap() = inner;
+    }
+
+    fn inner(&self) -> Arc<dyn EventLog> {
+        Arc::clone(&self.inner.lock().unwrap())
     }
 
     /// The next appends end so.
@@ -189,16 +219,16 @@ impl EventLog for FaultyLog {
         let _pass = self.gate.acquire().await.unwrap();
         let fault = self.faults.lock().unwrap().pop_front();
         match fault {
-            None => self.inner.append(batch).await,
+            None => self.inner().append(batch).await,
             Some(Fault::UnknownBeforeStore) => Err(Error::Unknown("told to".to_owned())),
             Some(Fault::UnknownAfterStore) => {
-                self.inner.append(batch).await?;
+                self.inner().append(batch).await?;
                 Err(Error::Unknown("told to".to_owned()))
             }
             Some(Fault::Unavailable) => Err(Error::Unavailable("told to".to_owned())),
             Some(Fault::Rival(append)) => {
-                self.inner.append(vec![*append]).await?;
-                self.inner.append(batch).await
+                self.inner().append(vec![*append]).await?;
+                self.inner().append(batch).await
             }
         }
     }
@@ -213,21 +243,21 @@ impl EventLog for FaultyLog {
         if after == 0 {
             self.loads.fetch_add(1, Ordering::SeqCst);
         }
-        let events = self.inner.read_stream(stream, after, limit).await?;
+        let events = self.inner().read_stream(stream, after, limit).await?;
         Ok(self.aged(events))
     }
 
     async fn read_all(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, Error> {
         self.read()?;
-        Ok(self.aged(self.inner.read_all(after, limit).await?))
+        Ok(self.aged(self.inner().read_all(after, limit).await?))
     }
 
     async fn head(&self) -> Result<Head, Error> {
-        self.inner.head().await
+        self.inner().head().await
     }
 
     async fn stream_heads(&self, streams: &[StreamId]) -> Result<Vec<Option<StreamHead>>, Error> {
-        self.inner.stream_heads(streams).await
+        self.inner().stream_heads(streams).await
     }
 
     async fn known_commands(&self, ids: &[Uuid]) -> Result<Vec<Option<KnownCommand>>, Error> {
@@ -238,11 +268,11 @@ impl EventLog for FaultyLog {
         if deaf.is_ok() {
             return Err(Error::Unavailable("told to".to_owned()));
         }
-        self.inner.known_commands(ids).await
+        self.inner().known_commands(ids).await
     }
 
     async fn claim(&self, namespace: &str, key: &str) -> Result<Option<StreamId>, Error> {
-        self.inner.claim(namespace, key).await
+        self.inner().claim(namespace, key).await
     }
 
     async fn due(
@@ -251,11 +281,11 @@ impl EventLog for FaultyLog {
         now: DateTime<Utc>,
         limit: usize,
     ) -> Result<Vec<Due>, Error> {
-        self.inner.due(aggregate_type, now, limit).await
+        self.inner().due(aggregate_type, now, limit).await
     }
 
     async fn next_due(&self, aggregate_type: &str) -> Result<Option<DateTime<Utc>>, Error> {
-        self.inner.next_due(aggregate_type).await
+        self.inner().next_due(aggregate_type).await
     }
 
     async fn load_snapshot(
@@ -263,19 +293,19 @@ impl EventLog for FaultyLog {
         stream: &StreamId,
         schema: u32,
     ) -> Result<Option<Snapshot>, Error> {
-        self.inner.load_snapshot(stream, schema).await
+        self.inner().load_snapshot(stream, schema).await
     }
 
     async fn save_snapshot(&self, snapshot: Snapshot) -> Result<(), Error> {
-        self.inner.save_snapshot(snapshot).await
+        self.inner().save_snapshot(snapshot).await
     }
 
     async fn prune_commands(&self, before: DateTime<Utc>) -> Result<u64, Error> {
-        self.inner.prune_commands(before).await
+        self.inner().prune_commands(before).await
     }
 
     async fn pruned_until(&self) -> Result<Position, Error> {
-        self.inner.pruned_until().await
+        self.inner().pruned_until().await
     }
 
     async fn list_stream_heads(
@@ -283,7 +313,7 @@ impl EventLog for FaultyLog {
         after: Option<&StreamId>,
         limit: usize,
     ) -> Result<Vec<(StreamId, StreamHead)>, Error> {
-        self.inner.list_stream_heads(after, limit).await
+        self.inner().list_stream_heads(after, limit).await
     }
 
     async fn list_claims(
@@ -291,7 +321,7 @@ impl EventLog for FaultyLog {
         after: Option<(&str, &str)>,
         limit: usize,
     ) -> Result<Vec<Claim>, Error> {
-        self.inner.list_claims(after, limit).await
+        self.inner().list_claims(after, limit).await
     }
 
     async fn list_commands(
@@ -299,14 +329,42 @@ impl EventLog for FaultyLog {
         after: Option<Uuid>,
         limit: usize,
     ) -> Result<Vec<KnownCommand>, Error> {
-        self.inner.list_commands(after, limit).await
+        self.inner().list_commands(after, limit).await
+    }
+
+    fn is_shared(&self) -> bool {
+        self.shared.load(Ordering::SeqCst)
+    }
+
+    async fn confirm(
+        &self,
+        stream: &StreamId,
+        ids: &[Uuid],
+    ) -> Result<(Option<StreamHead>, Vec<Option<KnownCommand>>), Error> {
+        self.confirms.fetch_add(1, Ordering::SeqCst);
+        let late = self.confirmed_late.lock().unwrap().pop_front();
+        if let Some(append) = late {
+            self.inner().append(vec![append]).await?;
+        }
+        self.inner().confirm(stream, ids).await
+    }
+
+    async fn harden(&self) -> Result<(), Error> {
+        let one_less = |left: usize| left.checked_sub(1);
+        let soft = self
+            .soft
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less);
+        match soft {
+            Ok(_) => Err(Error::Unavailable("told to".to_owned())),
+            Err(_) => self.inner().harden().await,
+        }
     }
 
     async fn close(&self) {
-        self.inner.close().await;
+        self.inner().close().await;
     }
 
     fn head_changes(&self) -> watch::Receiver<Position> {
-        self.inner.head_changes()
+        self.inner().head_changes()
     }
 }

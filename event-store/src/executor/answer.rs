@@ -23,22 +23,32 @@ pub(super) async fn look_up(log: &dyn EventLog, ids: &[Uuid]) -> Result<Known, l
         return Ok(Known::new());
     }
     let known = log.known_commands(ids).await?;
-    Ok(known
-        .into_iter()
-        .flatten()
-        .map(|known| (known.command_id, known))
-        .collect())
+    Ok(by_id(known))
 }
 
-/// Answers commands that are known.
+pub(super) fn by_id(known: Vec<Option<KnownCommand>>) -> Known {
+    let known = known.into_iter().flatten();
+    known.map(|known| (known.command_id, known)).collect()
+}
+
+/// Answers commands that are known, once it is certain that they stay so.
 pub(super) async fn repeat<D: Decider>(
     log: &dyn EventLog,
     pending: Vec<(Box<Pending<D>>, KnownCommand)>,
 ) {
+    if pending.is_empty() {
+        return;
+    }
+    if let Err(error) = log.harden().await {
+        for (pending, _) in pending {
+            pending.answer(Err(Error::Unknown(error.to_string())));
+        }
+        return;
+    }
     stream::iter(pending)
         .for_each_concurrent(CONCURRENT_READS, |(pending, known)| async move {
             let answer = if pending.fingerprint == known.fingerprint {
-                rebuild::<D>(log, &known, !pending.unresolved).await
+                rebuild::<D>(log, &known, pending.unresolved.is_none()).await
             } else {
                 Err(Error::KeyReused)
             };
@@ -62,7 +72,7 @@ async fn rebuild<D: Decider>(
             usize::try_from(count).map_err(|_| broken())?,
         )
         .await
-        .map_err(|error| Error::Unavailable(error.to_string()))?;
+        .map_err(|error| Error::Unknown(format!("its answer can't be read: {error}")))?;
     let mut stream = None;
     let mut decided = Vec::with_capacity(events.len());
     for recorded in events {

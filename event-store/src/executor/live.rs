@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{Decider, Error, Shared};
 use crate::{
-    log::{EventLog, Position, RecordedEvent, StreamId},
+    log::{EventLog, Position, RecordedEvent, StreamHead, StreamId},
     snapshot::Snapshot,
 };
 
@@ -35,6 +35,10 @@ pub(super) struct Live<D: Decider> {
     pub(super) unsaved: u64,
     /// When events of another writer were last met.
     pub(super) rival_seen: Option<Instant>,
+    /// Since when appends of our own follow each other without a break.
+    pub(super) run_since: Option<Instant>,
+    /// When the last of them ended.
+    pub(super) run_until: Option<Instant>,
 }
 
 impl<D: Decider> Live<D> {
@@ -50,6 +54,8 @@ impl<D: Decider> Live<D> {
             epoch: None,
             unsaved: 0,
             rival_seen: None,
+            run_since: None,
+            run_until: None,
         }
     }
 
@@ -92,9 +98,8 @@ impl<D: Decider> Live<D> {
         self.recorded_at.map_or(now, |last| now.max(last))
     }
 
-    /// Folds stored events on.
+    /// Folds stored events on. A working copy goes along: it must not be ahead.
     fn fold(&mut self, events: &[RecordedEvent]) -> Result<(), Error<D::Error>> {
-        self.working = None;
         for recorded in events {
             if recorded.sequence != self.version + 1 {
                 return Err(Error::Broken(format!(
@@ -107,6 +112,9 @@ impl<D: Decider> Live<D> {
                 Error::Broken(format!("the event at position {at} can't be read: {why}"))
             })?;
             D::evolve(&mut self.durable, &event);
+            if let Some(working) = &mut self.working {
+                D::evolve(working, &event);
+            }
             self.unsaved += 1;
             self.note(recorded);
         }
@@ -121,19 +129,38 @@ impl<D: Decider> Live<D> {
         self.epoch = Some(last.epoch);
     }
 
-    /// Folds the tail on that others have written. `false` where it belongs to another epoch: what was read before may be
-    /// history that was cut, so load again.
+    /// Whether the stream ends with the last event in memory. A stream of the same length is not enough: after a fail-over it may
+    /// hold another event at that place.
+    pub(super) fn stands_at(&self, head: Option<&StreamHead>) -> bool {
+        head.map_or(self.version == 0, |head| {
+            (head.version, head.position, Some(head.recorded_at))
+                == (self.version, self.position, self.recorded_at)
+        })
+    }
+
+    fn ends_with(&self, event: &RecordedEvent) -> bool {
+        (event.sequence, event.position, Some(event.recorded_at))
+            == (self.version, self.position, self.recorded_at)
+    }
+
+    /// Folds the tail on that others have written; the working copy must not be ahead. `false` where what is in memory may be
+    /// history that was cut, so that it has to be loaded again: the tail belongs to another epoch, or, on a shared log, the last
+    /// event in memory is not where it was.
     pub(super) async fn catch_up(&mut self, log: &dyn EventLog) -> Result<bool, Error<D::Error>> {
-        let page = self.next_page(log).await?;
-        let Some(first) = page.first() else {
-            self.rewind();
+        let overlap = usize::from(log.is_shared() && self.version > 0);
+        let page = self.next_page(log, overlap).await?;
+        if overlap == 1 && !page.first().is_some_and(|last| self.ends_with(last)) {
+            return Ok(false);
+        }
+        let tail = &page[overlap..];
+        let Some(first) = tail.first() else {
             return Ok(true);
         };
         if self.epoch.is_some_and(|epoch| epoch != first.epoch) {
             return Ok(false);
         }
         self.rival_seen = Some(Instant::now());
-        self.fold(&page)?;
+        self.fold(tail)?;
         if page.len() == PAGE {
             self.fold_tail(log).await?;
         }
@@ -143,7 +170,7 @@ impl<D: Decider> Live<D> {
     /// Folds everything after what was folded.
     async fn fold_tail(&mut self, log: &dyn EventLog) -> Result<(), Error<D::Error>> {
         loop {
-            let page = self.next_page(log).await?;
+            let page = self.next_page(log, 0).await?;
             self.fold(&page)?;
             if page.len() < PAGE {
                 return Ok(());
@@ -151,8 +178,13 @@ impl<D: Decider> Live<D> {
         }
     }
 
-    async fn next_page(&self, log: &dyn EventLog) -> Result<Vec<RecordedEvent>, Error<D::Error>> {
-        log.read_stream(&self.stream, self.version, PAGE)
+    /// Reads what follows, beginning with the last `overlap` events in memory.
+    async fn next_page(
+        &self,
+        log: &dyn EventLog,
+        overlap: usize,
+    ) -> Result<Vec<RecordedEvent>, Error<D::Error>> {
+        log.read_stream(&self.stream, self.version - overlap as u64, PAGE)
             .await
             .map_err(|error| Error::Unavailable(error.to_string()))
     }

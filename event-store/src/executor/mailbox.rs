@@ -25,6 +25,9 @@ const SWEEPS_PER_IDLE: u32 = 4;
 /// Aggregates evicted in one hold of the lock.
 const SWEEP: usize = 256;
 
+/// Why an outcome is unknown.
+const UNRESOLVED: &str = "the log did not tell whether it was recorded";
+
 /// A command that waits or is being carried out.
 pub(super) struct Pending<D: Decider> {
     pub(super) command_id: Uuid,
@@ -34,19 +37,29 @@ pub(super) struct Pending<D: Decider> {
     pub(super) metadata: Arc<str>,
     pub(super) claims: Vec<ClaimChange>,
     pub(super) deadline: Instant,
-    /// An append that held it had no outcome: from then on nothing may be called undone without proof.
-    pub(super) unresolved: bool,
+    /// An append that held it, at this version of the stream, had no outcome: it may be stored yet, as long as the stream stands
+    /// there. Until then nothing may be called undone.
+    pub(super) unresolved: Option<u64>,
     pub(super) reply: oneshot::Sender<Outcome<D>>,
 }
 
 impl<D: Decider> Pending<D> {
+    /// Answers that nothing was recorded, where the stream is known to stand at `stands_at` or beyond.
+    pub(super) fn answer_undone(self, stands_at: u64, answer: Outcome<D>) {
+        let answer = match self.unresolved {
+            Some(lost) if stands_at <= lost => Err(Error::Unknown(UNRESOLVED.to_owned())),
+            _ => answer,
+        };
+        self.answer(answer);
+    }
+
     pub(super) fn answer(self, mut answer: Outcome<D>) {
-        if let (true, Err(Error::Busy | Error::Overloaded | Error::Unavailable(_))) =
-            (self.unresolved, &answer)
-        {
-            answer = Err(Error::Unknown(
-                "the log did not tell whether it was recorded".to_owned(),
-            ));
+        let undone = matches!(
+            answer,
+            Err(Error::Busy | Error::Overloaded | Error::Unavailable(_))
+        );
+        if undone && self.unresolved.is_some() {
+            answer = Err(Error::Unknown(UNRESOLVED.to_owned()));
         }
         // The caller may have gone; the command stands all the same.
         let _ = self.reply.send(answer);

@@ -12,18 +12,24 @@
 //!   up where the append can't do it: before a refusal, or an answer without events, is given; and after the log refused one, for
 //!   the whole batch. A known command is answered from its events in the log; equal ids in one batch are decided once.
 //! - **Conflicts.** The durable state is kept, the stream's tail folded on, and everything decided again until its deadline.
+//! - **Other processes** may append to a shared log. Then what leaves nothing that could fail, a refusal above all, is answered once
+//!   one statement has shown the stream unmoved and the id unknown, a look folds on what they wrote, and a stream that several
+//!   write to is left to the others for a moment after each append.
 //! - **Unknown outcomes** are resolved by the log's record of commands. Deciding again cannot apply a command twice: the id is
-//!   unique in the log and the expected version exact, so of two appends one at most is stored.
+//!   unique in the log and the expected version exact, so of two appends one at most is stored. Until the stream has moved beyond
+//!   the lost append it may be stored yet, so that its commands are not refused.
 //! - **Tasks** exist only while an aggregate has work. Its state stays in memory until it was idle for long, or others need the room.
 
 mod answer;
 mod batch;
+mod contended;
 mod decider;
 mod live;
 mod mailbox;
 mod record;
 mod request;
 mod settle;
+mod unknown;
 mod worker;
 
 #[cfg(test)]
@@ -143,7 +149,7 @@ impl<D: Decider> Executor<D> {
             metadata: metadata.into(),
             claims: request.claims,
             deadline,
-            unresolved: false,
+            unresolved: None,
             reply,
         };
         let ticket = self.post(id, Job::Command(Box::new(pending)))?;
@@ -158,8 +164,8 @@ impl<D: Decider> Executor<D> {
         answered.unwrap_or_else(|_| Err(Error::Unknown("the mailbox was lost".to_owned())))
     }
 
-    /// Looks at the aggregate's durable state, which holds everything answered before by this executor: `look` gets the state, the
-    /// stream's version and the time of the look.
+    /// Looks at the aggregate's durable state, which holds everything answered before by this executor, and on a shared log by any:
+    /// `look` gets the state, the stream's version and the time of the look.
     ///
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Overloaded`], [`Error::Broken`]; [`Error::Busy`] after [`Config::deadline`].

@@ -76,6 +76,7 @@ pub(super) fn deliver<D: Decider>(
     place: &Place,
     known: &Result<Known, log::Error>,
 ) -> Rest<D> {
+    let stands_at = place.version + round.events.len() as u64;
     let mut events = round.events.into_iter().enumerate().peekable();
     let mut settled: Vec<Settled<D>> = Vec::with_capacity(open.len());
     for (pending, verdict) in open.iter().zip(round.verdicts) {
@@ -122,12 +123,23 @@ pub(super) fn deliver<D: Decider>(
     };
     for (pending, settled) in open.into_iter().zip(settled) {
         match settled {
+            Settled::Answer(answer) if is_undone(&answer) => {
+                pending.answer_undone(stands_at, answer);
+            }
             Settled::Answer(answer) => pending.answer(answer),
             Settled::Known(known) => rest.repeats.push((pending, known)),
             Settled::Left => rest.left.push(pending),
         }
     }
     rest
+}
+
+/// Whether this tells that nothing was recorded.
+fn is_undone<E, X: std::error::Error>(answer: &Result<Answer<E>, Error<X>>) -> bool {
+    match answer {
+        Ok(answer) => answer.events.is_empty(),
+        Err(error) => matches!(error, Error::Refused { .. }),
+    }
 }
 
 fn answer<E>(place: &Place, end: usize, events: Vec<Decided<E>>) -> Answer<E> {

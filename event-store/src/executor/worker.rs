@@ -81,19 +81,38 @@ impl<D: Decider> Worker<D> {
     }
 
     async fn look(&mut self, looks: Vec<Look<D>>) {
-        if let Err(error) = self.load().await {
-            for look in looks {
-                look(Err(error.clone()));
-            }
-            return;
-        }
-        let Some(live) = &self.live else { return };
-        let now = live.not_before(self.shared.now());
+        let now = match self.freshen().await {
+            Ok(()) => self.shared.now(),
+            Err(error) => Err(error),
+        };
+        let seen = match (&self.live, now) {
+            (Some(live), Ok(now)) => Ok((&live.durable, live.version, live.not_before(now))),
+            (None, Ok(_)) => Err(Error::Broken(format!("{} was not loaded", self.id))),
+            (_, Err(error)) => Err(error),
+        };
         for look in looks {
-            let seen = Ok((&live.durable, live.version, now));
+            let seen = seen.clone();
             // The panic drops the reply, which tells the one who asked; the state was only lent.
             let _ = catch_unwind(AssertUnwindSafe(|| look(seen)));
         }
+    }
+
+    /// Has the aggregate in memory as the log shows it now: with what other processes have appended to a shared log.
+    async fn freshen(&mut self) -> Result<(), Error<D::Error>> {
+        if self.shared.log.is_shared() {
+            self.advance().await?;
+        }
+        self.load().await
+    }
+
+    /// Folds on what others have appended. What may be history that was cut is forgotten.
+    pub(super) async fn advance(&mut self) -> Result<(), Error<D::Error>> {
+        if let Some(mut live) = self.live.take()
+            && live.catch_up(&*self.shared.log).await?
+        {
+            self.live = Some(live);
+        }
+        Ok(())
     }
 
     /// Has the aggregate in memory.

@@ -2,50 +2,13 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use chrono::DateTime;
 use tokio::time::Instant;
 
 use super::*;
-use crate::{
-    commands::{self, CommandRecord},
-    log::{Append, NewEvent, StreamAppend},
-    testing::{Fault, FaultyLog},
-    timers::WakeAt,
-};
+use crate::testing::{Fault, FaultyLog};
 
-/// A deposit of 100 by another process.
 fn rival(expected_version: u64, balance: i64) -> Fault {
-    let event = Event::Deposited {
-        amount: 100,
-        balance,
-    };
-    let encoded = Account::encode(&event);
-    let name = format!("rival {expected_version}");
-    let command_id = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes());
-    Fault::Rival(Box::new(Append {
-        streams: vec![StreamAppend {
-            stream: stream("a"),
-            expected_version,
-            routing_key: "a".to_owned(),
-            events: vec![NewEvent {
-                event_id: commands::event_id(command_id, 0),
-                command_id,
-                event_type: encoded.event_type,
-                event_version: encoded.event_version,
-                payload: encoded.payload,
-                metadata: "{}".into(),
-            }],
-            wake_at: WakeAt::Keep,
-        }],
-        commands: vec![CommandRecord {
-            command_id,
-            fingerprint: Fingerprint::default(),
-            first_event: 0,
-            events: 1,
-        }],
-        claims: Vec::new(),
-        recorded_at: DateTime::UNIX_EPOCH,
-    }))
+    Fault::Rival(Box::new(rivals_deposit(expected_version, balance)))
 }
 
 #[tokio::test]
@@ -127,7 +90,10 @@ async fn a_lost_outcome_ends_as_one_effect() {
 async fn an_outcome_that_stays_unknown_is_called_so() {
     for fault in [Fault::UnknownAfterStore, Fault::UnknownBeforeStore] {
         let rig = Rig::new().await;
-        let executor = rig.executor(Config::default());
+        let executor = rig.executor(Config {
+            deadline: Duration::from_millis(100),
+            ..Config::default()
+        });
         rig.log.plan([fault]);
         rig.log.deaf.store(usize::MAX, Ordering::SeqCst);
         let requests = vec![
@@ -191,11 +157,9 @@ async fn a_log_that_cannot_be_reached_changes_nothing() {
 async fn an_event_that_cannot_be_read_is_told() {
     let rig = Rig::new().await;
     let executor = rig.executor(Config::default());
-    let Fault::Rival(mut append) = rival(0, 1) else {
-        panic!("a rival")
-    };
+    let mut append = rivals_deposit(0, 1);
     append.streams[0].events[0].payload = r#"{"Unheard":{}}"#.to_owned();
-    rig.log.append(vec![*append]).await.unwrap();
+    rig.log.append(vec![append]).await.unwrap();
     let answer = executor
         .execute("a", request("1", Command::Deposit(1)))
         .await;
@@ -224,10 +188,9 @@ async fn a_stalled_log_makes_it_unknown_and_what_waits_busy() {
     assert!(matches!(stalled, Err(Error::Unknown(_))), "{stalled:?}");
     assert!(matches!(late, Err(Error::Busy)), "{late:?}");
     rig.log.open_gate();
-    let again = executor
-        .execute("a", request("1", Command::Deposit(1)))
-        .await
-        .unwrap();
+    let mut patient = request("1", Command::Deposit(1));
+    patient.deadline = Some(Instant::now() + Duration::from_secs(20));
+    let again = executor.execute("a", patient).await.unwrap();
     assert_eq!(again.events[0].sequence, 1);
     assert_eq!(balance(&executor, "a").await, (1, 1));
 }

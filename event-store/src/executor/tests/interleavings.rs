@@ -1,11 +1,11 @@
 //! Random interleavings: two executors as two processes, one log, faults; then the books are checked.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::atomic::Ordering};
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::{committer::Committer, testing::Fault};
+use crate::testing::Fault;
 
 /// One call: which executor, account, key and command.
 type Call = (bool, u8, u8, Command);
@@ -37,30 +37,25 @@ proptest! {
         calls in prop::collection::vec(call(), 1..120),
         faults in prop::collection::vec(fault(), 0..4),
         width in 1..40_usize,
+        shared in any::<bool>(),
     ) {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .unwrap();
-        runtime.block_on(check(calls, faults, width));
+        runtime.block_on(check(calls, faults, width, shared));
     }
 }
 
-async fn check(calls: Vec<Call>, faults: Vec<Fault>, width: usize) {
+async fn check(calls: Vec<Call>, faults: Vec<Fault>, width: usize, shared: bool) {
     let rig = Rig::new().await;
+    rig.log.shared.store(shared, Ordering::SeqCst);
     let one = rig.executor(Config::default());
-    let two = Executor::<Account>::new(
-        rig.port(),
-        Committer::start(rig.port(), &rig.tasks, rig.shutdown.clone()),
-        rig.clock.clone(),
-        Config {
-            batch: 3,
-            ..Config::default()
-        },
-        rig.tasks.clone(),
-        rig.shutdown.clone(),
-    );
+    let two = rig.another_executor(Config {
+        batch: 3,
+        ..Config::default()
+    });
     rig.log.plan(faults);
     let mut acknowledged: BTreeMap<Uuid, Vec<Answer<Event>>> = BTreeMap::new();
     for wave in calls.chunks(width) {

@@ -5,7 +5,9 @@ mod batches;
 mod conflicts;
 mod interleavings;
 mod lifecycle;
+mod several;
 mod time;
+mod unknown;
 
 use std::collections::HashMap;
 
@@ -15,9 +17,11 @@ use uuid::Uuid;
 use self::account::{Account, Command, Event, Refusal, fold};
 use super::{Answer, Config, Decider, Error, Executor, Metadata, Request};
 use crate::{
-    commands::Fingerprint,
-    log::{EventLog, RecordedEvent, StreamId},
+    commands::{self, CommandRecord, Fingerprint},
+    committer::Committer,
+    log::{Append, EventLog, NewEvent, RecordedEvent, StreamAppend, StreamId},
     testing::Rig,
+    timers::WakeAt,
 };
 
 type Result<T = Answer<Event>> = std::result::Result<T, Error<Refusal>>;
@@ -27,6 +31,18 @@ impl Rig {
         Executor::new(
             self.port(),
             self.committer.clone(),
+            self.clock.clone(),
+            config,
+            self.tasks.clone(),
+            self.shutdown.clone(),
+        )
+    }
+
+    /// An executor as in another process: with a committer of its own.
+    fn another_executor(&self, config: Config) -> Executor<Account> {
+        Executor::new(
+            self.port(),
+            Committer::start(self.port(), &self.tasks, self.shutdown.clone()),
             self.clock.clone(),
             config,
             self.tasks.clone(),
@@ -59,6 +75,51 @@ fn request(key: &str, command: Command) -> Request<Command> {
         claims: Vec::new(),
         deadline: None,
     }
+}
+
+/// What another process appends to the account "a".
+fn by_rival(key: &str, expected_version: u64, event: &Event) -> Append {
+    let encoded = Account::encode(event);
+    let Request {
+        command_id,
+        fingerprint,
+        ..
+    } = request(key, Command::Empty);
+    Append {
+        streams: vec![StreamAppend {
+            stream: stream("a"),
+            expected_version,
+            routing_key: "a".to_owned(),
+            events: vec![NewEvent {
+                event_id: commands::event_id(command_id, 0),
+                command_id,
+                event_type: encoded.event_type,
+                event_version: encoded.event_version,
+                payload: encoded.payload,
+                metadata: "{}".into(),
+            }],
+            wake_at: WakeAt::Keep,
+        }],
+        commands: vec![CommandRecord {
+            command_id,
+            fingerprint,
+            first_event: 0,
+            events: 1,
+        }],
+        claims: Account::claims(&stream("a"), event),
+        recorded_at: chrono::DateTime::UNIX_EPOCH,
+    }
+}
+
+/// A deposit of 100 by another process.
+fn rivals_deposit(expected_version: u64, balance: i64) -> Append {
+    let amount = 100;
+    let name = format!("rival {expected_version}");
+    by_rival(
+        &name,
+        expected_version,
+        &Event::Deposited { amount, balance },
+    )
 }
 
 /// Asks everything at once. On a runtime with one thread all of it is one batch.
