@@ -1,11 +1,16 @@
 //! The clock port: the one source of time.
 
+mod database;
+mod estimate;
+
 use std::{
     fmt::Debug,
     sync::{Mutex, PoisonError},
 };
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+
+pub use crate::clock::database::DatabaseClock;
 
 /// Tells the time, in UTC with microsecond resolution.
 pub trait Clock: Send + Sync + Debug {

@@ -20,10 +20,10 @@ pub mod timers;
 pub mod upcast;
 
 pub use crate::{
-    clock::{Clock, SystemClock},
+    clock::{Clock, DatabaseClock, SystemClock},
     committer::Committer,
     executor::Executor,
-    log::{EventLog, Position, RecordedEvent, SqliteEventLog, StreamId},
+    log::{EventLog, Position, PostgresEventLog, RecordedEvent, SqliteEventLog, StreamId},
 };
 
 /// The README's examples, compiled and run as tests.

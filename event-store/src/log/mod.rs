@@ -20,7 +20,9 @@
 //!   no earlier than it can be read.
 //! - **Bytes.** Payload and metadata come back exactly as they were given; times in microseconds.
 
+mod conflicts;
 pub mod conformance;
+pub mod postgres;
 pub mod sqlite;
 mod validate;
 
@@ -39,7 +41,7 @@ use crate::{
     timers::{Due, WakeAt},
 };
 
-pub use crate::log::{sqlite::SqliteEventLog, validate::*};
+pub use crate::log::{postgres::PostgresEventLog, sqlite::SqliteEventLog, validate::*};
 
 /// Most bytes of one event's payload: an event must fit a bus record with room to spare.
 pub const MAX_EVENT_BYTES: usize = 512 * 1024;
@@ -413,7 +415,7 @@ pub trait EventLog: Send + Sync + fmt::Debug {
 }
 
 /// The schemes that [`open`] knows.
-const SCHEMES: &str = "sqlite:PATH";
+const SCHEMES: &str = "sqlite:PATH, postgres://USER@HOST/DATABASE (several servers: one URL each, separated by commas)";
 
 /// Opens the log at `url`, creating it where there is none; the scheme chooses the adapter.
 ///
@@ -424,8 +426,22 @@ pub async fn open(url: &str) -> Result<Arc<dyn EventLog>, Error> {
         Some(("sqlite", path)) if !path.is_empty() => Ok(Arc::new(
             SqliteEventLog::open(Path::new(path), sqlite::Options::default()).await?,
         )),
+        Some(("postgres" | "postgresql", _)) => Ok(Arc::new(
+            PostgresEventLog::open(url, postgres::Options::default()).await?,
+        )),
         _ => Err(Error::Refused(format!(
             "no log adapter for {url:?}; known: {SCHEMES}"
         ))),
     }
+}
+
+/// Moves the head on, never back: the poll and the writer may overtake each other.
+fn advance(head: &watch::Sender<Position>, to: Position) {
+    head.send_if_modified(|at| {
+        let moves = *at < to;
+        if moves {
+            *at = to;
+        }
+        moves
+    });
 }

@@ -26,7 +26,7 @@ use crate::{
     commands::KnownCommand,
     log::{
         Append, Error, EventLog, Head, Outcome, Position, RecordedEvent, StreamHead, StreamId,
-        sqlite::writer::Job,
+        advance, sqlite::writer::Job,
     },
     snapshot::Snapshot,
     timers::Due,
@@ -130,17 +130,6 @@ async fn poll_head(readers: SqlitePool, head: watch::Sender<Position>, every: Du
             Err(error) => tracing::warn!(%error, "can't look for new events"),
         }
     }
-}
-
-/// Moves the head on, never back: the poll and the writer may overtake each other.
-fn advance(head: &watch::Sender<Position>, to: Position) {
-    head.send_if_modified(|at| {
-        let moves = *at < to;
-        if moves {
-            *at = to;
-        }
-        moves
-    });
 }
 
 #[async_trait]

@@ -12,14 +12,12 @@ use crate::{
     commands::{Fingerprint, KnownCommand},
     log::{
         Error, Head, Position, RecordedEvent, StreamHead, StreamId,
+        conflicts::Holders,
         sqlite::{stream_id, time_text, to_json, unavailable},
     },
     snapshot::Snapshot,
     timers::Due,
 };
-
-/// Claims by pair.
-pub(super) type Holders = HashMap<(String, String), StreamId>;
 
 pub(super) async fn all<'e>(
     db: impl SqliteExecutor<'e>,

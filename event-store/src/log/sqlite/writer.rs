@@ -13,10 +13,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::{
     claims::ClaimChange,
     log::{
-        Append, Error, Outcome, Position,
+        Append, Error, Outcome, Position, advance,
+        conflicts::{self, Found},
         sqlite::{
-            advance,
-            batch::{self, Found, Rows},
+            batch::Rows,
             connect::{self, Connect},
             read::{self, number, to_i64},
             statements::{self, Call, SIZES, Statements},
@@ -134,7 +134,7 @@ impl Writer {
 
     /// Stores the batch as if nothing in it could conflict.
     async fn try_whole(&mut self, batch: &[Append]) -> Result<Vec<Outcome>, Failure> {
-        if batch.iter().any(batch::repeats_a_claim) {
+        if batch.iter().any(conflicts::repeats_a_claim) {
             return Err(Failure::Constraint("a claim changes twice".to_owned()));
         }
         let appends: Vec<&Append> = batch.iter().collect();
@@ -142,14 +142,14 @@ impl Writer {
         let statements = Arc::clone(&self.statements);
         let connection = self.connection().await.map_err(Failure::Nothing)?;
         match store(connection, &statements, false, rows).await {
-            Ok(first) => Ok(batch::committed(batch, first)),
+            Ok(first) => Ok(conflicts::committed(batch, first)),
             Err(failure) => Err(self.roll_back(failure).await),
         }
     }
 
     /// Finds the appends that conflict and stores the others.
     async fn try_rest(&mut self, batch: &[Append]) -> Result<Vec<Outcome>, Failure> {
-        batch::check_disjoint(batch).map_err(Failure::Nothing)?;
+        conflicts::check_disjoint(batch).map_err(Failure::Nothing)?;
         match self.find_and_store(batch).await {
             Ok(outcomes) => Ok(outcomes),
             Err(failure) => Err(self.roll_back(failure).await),
@@ -180,7 +180,7 @@ impl Writer {
         } else {
             let rows = Rows::of(&rest, Some(&found.holders));
             let first = store(connection, &statements, true, rows).await?;
-            let mut stored = batch::committed(rest, first).into_iter();
+            let mut stored = conflicts::committed(rest, first).into_iter();
             for outcome in outcomes.iter_mut().filter(|o| o.is_none()) {
                 *outcome = stored.next();
             }

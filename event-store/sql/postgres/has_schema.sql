@@ -1,0 +1,1 @@
+SELECT to_regclass('log_migrations') IS NOT NULL;

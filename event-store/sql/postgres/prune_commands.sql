@@ -1,0 +1,1 @@
+SELECT forgotten, more FROM prune_commands($1, $2);

@@ -1,0 +1,1 @@
+SELECT aggregate_type, aggregate_id FROM claims WHERE namespace = $1 AND key = $2;

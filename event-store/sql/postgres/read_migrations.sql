@@ -1,0 +1,1 @@
+SELECT version, checksum FROM log_migrations ORDER BY version;

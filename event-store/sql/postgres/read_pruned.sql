@@ -1,0 +1,1 @@
+SELECT position FROM commands_pruned WHERE shard = 0;

@@ -1,0 +1,12 @@
+-- What decides whether this server may hold a log.
+SELECT
+    current_setting('fsync') = 'on' AS fsync,
+    current_setting('full_page_writes') = 'on' AS full_page_writes,
+    current_setting('synchronous_commit') AS synchronous_commit,
+    current_setting('synchronous_standby_names') <> '' AS names_standby,
+    current_setting('server_encoding') AS encoding,
+    pg_is_in_recovery() AS in_recovery,
+    CASE
+        WHEN pg_is_in_recovery() THEN 0
+        ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint
+    END AS timeline;

@@ -1,0 +1,104 @@
+//! Following the head: told of each commit by `NOTIFY`, and looking each second besides, since what is told can be lost. It also keeps
+//! the clock's offset, and notices that the server is gone.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use sqlx::postgres::PgListener;
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval, timeout},
+};
+
+use super::{Shared, read, servers::Server, unavailable};
+use crate::log::{Error, Position, advance};
+
+/// Where `append_events` tells of its commits.
+const CHANNEL: &str = "event_log";
+
+/// How long looking may take before the server counts as gone.
+const POLL_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Follows the head, from server to server.
+pub(super) async fn run(shared: Arc<Shared>, head: watch::Sender<Position>, every: Duration) {
+    let mut pause = interval(every);
+    pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        pause.tick().await;
+        let server = shared.servers.current();
+        let Err(error) = follow(&shared, &server, &head, every).await;
+        tracing::warn!(%error, "can't look for new events");
+        if let Err(error) = shared.servers.look_again(server.generation).await {
+            tracing::warn!(%error, "no server holds the log at present");
+        }
+    }
+}
+
+/// Follows the head on one server, until that fails.
+async fn follow(
+    shared: &Shared,
+    server: &Server,
+    head: &watch::Sender<Position>,
+    every: Duration,
+) -> Result<std::convert::Infallible, Error> {
+    let mut listener = timeout(POLL_TIMEOUT, listen(server))
+        .await
+        .map_err(late)??;
+    let mut ticks = interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            told = listener.try_recv() => {
+                let told = told.map_err(|e| unavailable(&e))?;
+                let told = told.ok_or_else(|| Error::Unavailable("the connection was lost".to_owned()))?;
+                if let Ok(position) = told.payload().parse() {
+                    advance(head, Position(position));
+                }
+            }
+            _ = ticks.tick() => sample(shared, server, head).await?,
+        }
+        if shared.servers.current().generation != server.generation {
+            return Err(Error::Unavailable(
+                "the log moved to another server".to_owned(),
+            ));
+        }
+    }
+}
+
+async fn listen(server: &Server) -> Result<PgListener, Error> {
+    let mut listener = PgListener::connect_with(&server.pool)
+        .await
+        .map_err(|e| unavailable(&e))?;
+    // A lost connection ends the following: what was told meanwhile is looked up by the next.
+    listener.eager_reconnect(false);
+    listener
+        .listen(CHANNEL)
+        .await
+        .map_err(|e| unavailable(&e))?;
+    Ok(listener)
+}
+
+/// Reads the head and the server's clock.
+pub(super) async fn sample(
+    shared: &Shared,
+    server: &Server,
+    head: &watch::Sender<Position>,
+) -> Result<(), Error> {
+    let sent = Instant::now();
+    let (now, told_at) = timeout(POLL_TIMEOUT, read::head(&server.pool))
+        .await
+        .map_err(late)??;
+    let received = Instant::now();
+    shared
+        .clock
+        .observe(server.generation, sent, received, told_at);
+    shared.servers.saw(now.epoch);
+    advance(head, now.position);
+    Ok(())
+}
+
+fn late<E>(_: E) -> Error {
+    Error::Unavailable(format!("no answer within {POLL_TIMEOUT:?}"))
+}
