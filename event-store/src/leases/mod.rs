@@ -12,12 +12,23 @@
 //! - **Claims are fenced.** A claim of a term that is over is refused, so a leader that was cut off and does not know it can't write.
 //! - **Claims are replicated.** A claim that was answered is as durable as an append: so is everything committed before it.
 
-use std::{fmt, time::Duration};
+pub mod conformance;
+mod in_process;
+mod lead;
+mod postgres;
+
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use crate::log::Position;
+use crate::log::{self, Position};
+
+pub use crate::leases::{
+    in_process::InProcessLeases,
+    lead::{Pace, lead, lead_at},
+    postgres::PostgresLeases,
+};
 
 /// How long a lease lasts unless it is renewed.
 pub const LEASE: Duration = Duration::from_secs(5);
@@ -68,4 +79,25 @@ pub trait Leases: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`Error`].
     async fn claim(&self, lease: &Lease, up_to: Position) -> Result<bool, Error>;
+}
+
+/// The schemes that [`open`] knows.
+const SCHEMES: &str = "sqlite:PATH (leases of this process), postgres://USER@HOST/DATABASE (several servers: one URL each, \
+    separated by commas)";
+
+/// Opens the leases that go with the log at `url`.
+///
+/// # Errors
+/// [`Error::Refused`] for an unknown scheme and for a server that this program must not use, [`Error::Unavailable`].
+pub async fn open(url: &str) -> Result<Arc<dyn Leases>, Error> {
+    match url.split_once(':') {
+        Some(("sqlite", _)) => Ok(Arc::new(InProcessLeases::default())),
+        Some(("postgres" | "postgresql", _)) => {
+            let options = log::postgres::Options::default();
+            Ok(Arc::new(PostgresLeases::open(url, options).await?))
+        }
+        _ => Err(Error::Refused(format!(
+            "no adapter of leases for {url:?}; known: {SCHEMES}"
+        ))),
+    }
 }
