@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod operations;
 pub mod passwords;
 pub mod personal_data;
+mod postgres;
 pub mod process_managers;
 pub mod reservations;
 pub mod routes;

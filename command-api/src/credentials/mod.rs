@@ -17,6 +17,7 @@
 //! - **Bounds.** A customer has at most [`MAX_SESSIONS_PER_CUSTOMER`] sessions; a further one takes the place of the oldest.
 
 pub mod conformance;
+mod postgres;
 mod sqlite;
 
 use std::{fmt, path::Path, sync::Arc};
@@ -25,7 +26,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-pub use self::sqlite::SqliteCredentials;
+pub use self::{postgres::PostgresCredentials, sqlite::SqliteCredentials};
 
 /// Sessions that one customer can have at a time: more devices than anyone signs in with, and a bound on what a script can fill.
 pub const MAX_SESSIONS_PER_CUSTOMER: usize = 32;
@@ -170,15 +171,16 @@ pub trait Credentials: Send + Sync + fmt::Debug {
     async fn sweep_sessions(&self, now: DateTime<Utc>, limit: usize) -> Result<u64, Error>;
 }
 
-/// Opens the credentials in the log's database that `url` names: `sqlite:<path>`.
+/// Opens the credentials in the log's database that `url` names: `sqlite:<path>` or `postgres://...`.
 ///
 /// # Errors
 /// [`Error::Refused`] for an unknown scheme, or tables newer than this program; [`Error::Unavailable`].
 pub async fn open(url: &str) -> Result<Arc<dyn Credentials>, Error> {
     match url.split_once(':') {
         Some(("sqlite", path)) => Ok(Arc::new(SqliteCredentials::open(Path::new(path)).await?)),
+        Some(("postgres" | "postgresql", _)) => Ok(Arc::new(PostgresCredentials::open(url).await?)),
         _ => Err(Error::Refused(format!(
-            "unknown credentials {url:?}: known is sqlite:<path>"
+            "unknown credentials {url:?}: known are sqlite:<path> and postgres://<host>/<database>"
         ))),
     }
 }

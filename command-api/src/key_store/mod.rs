@@ -10,10 +10,12 @@
 //!
 //! - **Durability.** A key that was answered would survive the loss of power: what is encrypted under it may enter the log.
 //! - **One key.** Creating what exists answers what exists, whoever asks, and however many ask at once.
-//! - **Destruction is final.** A destroyed key can't be read, and no new one takes its place. Its bytes are overwritten.
+//! - **Destruction is final.** A destroyed key can't be read, and no new one takes its place. Its bytes are overwritten as far as the
+//!   store can do that: each adapter says how far.
 //! - **Only what is pending is discarded.** A settled or destroyed key stays as it is.
 
 pub mod conformance;
+mod postgres;
 mod sqlite;
 
 use std::{fmt, path::Path, sync::Arc};
@@ -24,7 +26,7 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretBox};
 use uuid::Uuid;
 
-pub use self::sqlite::SqliteKeyStore;
+pub use self::{postgres::PostgresKeyStore, sqlite::SqliteKeyStore};
 
 /// Length of every key and secret: AES-256 and HMAC-SHA256 both want 32 bytes.
 pub const KEY_BYTES: usize = 32;
@@ -186,15 +188,16 @@ pub trait KeyStore: Send + Sync + fmt::Debug {
     }
 }
 
-/// Opens the key store that `url` names: `sqlite:<path>`.
+/// Opens the key store that `url` names: `sqlite:<path>` or `postgres://...`.
 ///
 /// # Errors
 /// [`Error::Refused`] for an unknown scheme, or a store with a newer schema; [`Error::Unavailable`].
 pub async fn open(url: &str) -> Result<Arc<dyn KeyStore>, Error> {
     match url.split_once(':') {
         Some(("sqlite", path)) => Ok(Arc::new(SqliteKeyStore::open(Path::new(path)).await?)),
+        Some(("postgres" | "postgresql", _)) => Ok(Arc::new(PostgresKeyStore::open(url).await?)),
         _ => Err(Error::Refused(format!(
-            "unknown key store {url:?}: known is sqlite:<path>"
+            "unknown key store {url:?}: known are sqlite:<path> and postgres://<host>/<database>"
         ))),
     }
 }

@@ -1,0 +1,1 @@
+DELETE FROM credentials.sessions WHERE session_id = $1

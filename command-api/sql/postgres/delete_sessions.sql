@@ -1,0 +1,1 @@
+DELETE FROM credentials.sessions WHERE customer_id = $1

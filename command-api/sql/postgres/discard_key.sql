@@ -1,0 +1,1 @@
+DELETE FROM personal_keys WHERE customer_id = $1 AND pending

@@ -1,0 +1,1 @@
+DELETE FROM credentials.passwords WHERE customer_id = $1 AND pending

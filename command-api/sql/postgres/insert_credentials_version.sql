@@ -1,0 +1,1 @@
+INSERT INTO credentials.schema (version) VALUES ($1)

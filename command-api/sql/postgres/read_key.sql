@@ -1,0 +1,1 @@
+SELECT key FROM personal_keys WHERE customer_id = $1

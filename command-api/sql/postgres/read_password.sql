@@ -1,0 +1,1 @@
+SELECT phc FROM credentials.passwords WHERE customer_id = $1

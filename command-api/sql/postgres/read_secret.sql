@@ -1,0 +1,1 @@
+SELECT bytes FROM secrets WHERE name = $1

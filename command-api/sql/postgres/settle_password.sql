@@ -1,0 +1,1 @@
+UPDATE credentials.passwords SET pending = false WHERE customer_id = $1 AND pending

@@ -1,0 +1,1 @@
+VACUUM personal_keys, secrets
