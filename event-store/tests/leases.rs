@@ -28,7 +28,9 @@ const PACE: Pace = Pace {
 
 #[tokio::test]
 async fn the_leases_of_a_process_keep_every_promise() {
-    conformance::check(&InProcessLeases::default()).await.unwrap();
+    conformance::check(&InProcessLeases::default())
+        .await
+        .unwrap();
     let leases = leases::open("sqlite:log.db").await.unwrap();
     conformance::check(&*leases).await.unwrap();
 }
@@ -47,8 +49,14 @@ async fn a_claim_with_a_warning_fails() {
     let Some(database) = servers::log_database("claim with a warning").await else {
         return;
     };
-    let leases = PostgresLeases::open(&database.url, Options::default()).await.unwrap();
-    let lease = leases.hold("relay", Uuid::now_v7(), LEASE).await.unwrap().unwrap();
+    let leases = PostgresLeases::open(&database.url, Options::default())
+        .await
+        .unwrap();
+    let lease = leases
+        .hold("relay", Uuid::now_v7(), LEASE)
+        .await
+        .unwrap()
+        .unwrap();
     let warn = "CREATE FUNCTION warn() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN RAISE WARNING 'canceling wait for synchronous replication'; RETURN NULL; END $$;
         CREATE TRIGGER warn AFTER UPDATE ON leaders EXECUTE FUNCTION warn()";

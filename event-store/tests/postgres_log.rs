@@ -46,14 +46,20 @@ async fn assert_dense(log: &dyn EventLog, events: u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_postgres_log_keeps_every_promise() {
+    let Some(database) = servers::log_database("conformance").await else {
+        return;
+    };
+    // A database takes longer to make than most promises to check: one is emptied after each.
+    let empty = "TRUNCATE events, stream_head, commands, claims, snapshots;
+        UPDATE log_head SET next_position = 1;
+        UPDATE commands_pruned SET position = 0;
+        UPDATE log_confirmed SET position = 0";
     for check in conformance::all() {
-        let Some(database) = servers::log_database(check.name).await else {
-            return;
-        };
         let log = open(&database).await;
         let result = timeout(BOUND, check.run(Arc::clone(&log) as _)).await;
         assert_eq!(result, Ok(Ok(())), "{}", check.name);
         log.close().await;
+        run_sql(&database, empty).await;
     }
 }
 

@@ -71,7 +71,9 @@ impl Error {
             Self::MissingRow { .. } => Remedy::TryThenStop,
             Self::Undecodable { .. }
             | Self::NotAnId { .. }
-            | Self::Bus(bus::Error::Diverged(_) | bus::Error::Corrupt(_) | bus::Error::Refused(_))
+            | Self::Bus(
+                bus::Error::Diverged(_) | bus::Error::Corrupt(_) | bus::Error::Refused(_),
+            )
             | Self::ReadModel(Store::Corrupt(_) | Store::BadCursor(_) | Store::UnknownScheme(_)) => {
                 Remedy::Stop
             }

@@ -93,7 +93,9 @@ impl From<Error> for Problem {
                 | read_model::Error::UnknownScheme(_) => Self::internal(&error),
             },
             Error::Bus(bus::Error::Unavailable(_)) => unavailable("bus_unavailable"),
-            Error::Bus(bus::Error::Diverged(_) | bus::Error::Corrupt(_) | bus::Error::Refused(_))
+            Error::Bus(
+                bus::Error::Diverged(_) | bus::Error::Corrupt(_) | bus::Error::Refused(_),
+            )
             | Error::Decode(_)
             | Error::Render(_) => Self::internal(&error),
         }

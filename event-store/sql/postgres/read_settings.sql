@@ -1,7 +1,9 @@
 -- What decides whether this server may hold a log.
 SELECT
-    current_setting('fsync') = 'on' AS fsync,
-    current_setting('full_page_writes') = 'on' AS full_page_writes,
+    CASE
+        WHEN current_setting('fsync') <> 'on' THEN 'fsync'
+        WHEN current_setting('full_page_writes') <> 'on' THEN 'full_page_writes'
+    END AS off,
     current_setting('synchronous_commit') AS synchronous_commit,
     current_setting('synchronous_standby_names') <> '' AS names_standby,
     current_setting('server_encoding') AS encoding,

@@ -210,7 +210,10 @@ pub async fn covers_positions_of_other_partitions(bus: &dyn Bus, log: &dyn Event
 pub async fn shares_partitions_out(bus: &dyn Bus, log: &dyn EventLog) -> Verdict {
     // No other check's group, since the log has grown by then.
     feed(log, 1).await?;
-    let group = format!("bus-conformance-{}", log.head().await.map_err(text)?.position);
+    let group = format!(
+        "bus-conformance-{}",
+        log.head().await.map_err(text)?.position
+    );
     let all: Vec<u32> = (0..bus.partitions()).collect();
     let one = bus.join(&group).await.map_err(text)?;
     let (mut ones, two) = (one.assigned(), bus.join(&group).await.map_err(text)?);
@@ -219,7 +222,8 @@ pub async fn shares_partitions_out(bus: &dyn Bus, log: &dyn EventLog) -> Verdict
         let mut both = [ones, twos].concat();
         both.sort_unstable();
         let is_whole = both.iter().copied().collect::<HashSet<_>>().len() == all.len();
-        is_whole && (both.len() == all.len() && !ones.is_empty() && !twos.is_empty() || all.len() == 1)
+        is_whole
+            && (both.len() == all.len() && !ones.is_empty() && !twos.is_empty() || all.len() == 1)
     };
     let deadline = Instant::now() + SHARING;
     while !are_shared(&ones.borrow().clone(), &twos.borrow().clone()) {

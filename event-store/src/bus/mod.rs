@@ -79,9 +79,7 @@ pub enum OpenError {
         url: String,
     },
     /// The adapter was left out when the program was built.
-    #[error(
-        "the bus at {url:?} needs the feature `kafka`, which this program was built without"
-    )]
+    #[error("the bus at {url:?} needs the feature `kafka`, which this program was built without")]
     LeftOut {
         /// What was asked for.
         url: String,

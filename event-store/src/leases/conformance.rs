@@ -32,11 +32,20 @@ pub async fn check(leases: &dyn Leases) -> Result<(), Broken> {
 pub async fn one_leads(leases: &dyn Leases) -> Result<(), Broken> {
     let (a, b) = (Uuid::now_v7(), Uuid::now_v7());
     let first = held(leases, "one", a, LEASE).await?;
-    is(first.holder == a && first.name == "one", "whose lease it is")?;
-    is(hold(leases, "one", b, LEASE).await?.is_none(), "a second holder")?;
+    is(
+        first.holder == a && first.name == "one",
+        "whose lease it is",
+    )?;
+    is(
+        hold(leases, "one", b, LEASE).await?.is_none(),
+        "a second holder",
+    )?;
     let renewed = held(leases, "one", a, LEASE).await?;
     is(renewed == first, "a lease that was renewed")?;
-    is(hold(leases, "one", b, LEASE).await?.is_none(), "a second holder after a renewal")
+    is(
+        hold(leases, "one", b, LEASE).await?.is_none(),
+        "a second holder after a renewal",
+    )
 }
 
 /// A lease that ran out goes to whoever asks, with a higher term; its last holder, too, gets a higher one.
@@ -50,8 +59,14 @@ pub async fn terms_rise(leases: &dyn Leases) -> Result<(), Broken> {
     let again = held(leases, "terms", a, OVER).await?;
     is(again.term > first.term, "the term of a lease that ran out")?;
     let over = held(leases, "terms", b, LEASE).await?;
-    is(over.term > again.term, "the term of a lease that was taken over")?;
-    is(hold(leases, "terms", a, LEASE).await?.is_none(), "the last holder beside the next")
+    is(
+        over.term > again.term,
+        "the term of a lease that was taken over",
+    )?;
+    is(
+        hold(leases, "terms", a, LEASE).await?.is_none(),
+        "the last holder beside the next",
+    )
 }
 
 /// A lease that is given back goes to whoever asks at once; giving back what is over changes nothing.
@@ -63,9 +78,15 @@ pub async fn a_lease_that_is_given_back_is_free(leases: &dyn Leases) -> Result<(
     let first = held(leases, "back", a, LEASE).await?;
     leases.release(&first).await.map_err(|e| e.to_string())?;
     let second = held(leases, "back", b, LEASE).await?;
-    is(second.term > first.term, "the term after a lease was given back")?;
+    is(
+        second.term > first.term,
+        "the term after a lease was given back",
+    )?;
     leases.release(&first).await.map_err(|e| e.to_string())?;
-    is(hold(leases, "back", a, LEASE).await?.is_none(), "another's lease, given back")?;
+    is(
+        hold(leases, "back", a, LEASE).await?.is_none(),
+        "another's lease, given back",
+    )?;
     let claimed = claim(leases, &second, 1).await?;
     is(claimed, "a claim beside the giving back of an older term")
 }
@@ -79,17 +100,41 @@ pub async fn claims_are_fenced(leases: &dyn Leases) -> Result<(), Broken> {
     let first = held(leases, "claims", a, LEASE).await?;
     is(claim(leases, &first, 5).await?, "a claim of the leader")?;
     is(claim(leases, &first, 5).await?, "the same claim again")?;
-    let foreign = Lease { holder: b, ..first.clone() };
-    is(!claim(leases, &foreign, 6).await?, "a claim under another's term")?;
-    let unheard = Lease { name: "nobody's".to_owned(), ..first.clone() };
-    is(!claim(leases, &unheard, 6).await?, "a claim of a lease that was never held")?;
+    let foreign = Lease {
+        holder: b,
+        ..first.clone()
+    };
+    is(
+        !claim(leases, &foreign, 6).await?,
+        "a claim under another's term",
+    )?;
+    let unheard = Lease {
+        name: "nobody's".to_owned(),
+        ..first.clone()
+    };
+    is(
+        !claim(leases, &unheard, 6).await?,
+        "a claim of a lease that was never held",
+    )?;
     held(leases, "claims", a, OVER).await?;
-    is(!claim(leases, &first, 6).await?, "a claim of a term that ran out")?;
+    is(
+        !claim(leases, &first, 6).await?,
+        "a claim of a term that ran out",
+    )?;
     let second = held(leases, "claims", b, LEASE).await?;
-    is(!claim(leases, &first, 6).await?, "a claim of a term that was taken over")?;
-    is(claim(leases, &second, 6).await?, "a claim of the next leader")?;
+    is(
+        !claim(leases, &first, 6).await?,
+        "a claim of a term that was taken over",
+    )?;
+    is(
+        claim(leases, &second, 6).await?,
+        "a claim of the next leader",
+    )?;
     leases.release(&second).await.map_err(|e| e.to_string())?;
-    is(!claim(leases, &second, 7).await?, "a claim of a lease that was given back")
+    is(
+        !claim(leases, &second, 7).await?,
+        "a claim of a lease that was given back",
+    )
 }
 
 /// Leases of other names are other leases.
@@ -100,7 +145,10 @@ pub async fn names_are_told_apart(leases: &dyn Leases) -> Result<(), Broken> {
     let (a, b) = (Uuid::now_v7(), Uuid::now_v7());
     held(leases, "name", a, LEASE).await?;
     held(leases, "Name", b, LEASE).await?;
-    is(hold(leases, "name", b, LEASE).await?.is_none(), "a lease of another name")
+    is(
+        hold(leases, "name", b, LEASE).await?.is_none(),
+        "a lease of another name",
+    )
 }
 
 async fn hold(

@@ -142,11 +142,19 @@ impl Leader<'_> {
                 Some(Some(renewed)) if renewed.term == lease.term => end = asked + self.pace.lease,
                 // Another has it, or had it in between.
                 Some(_) => {
-                    tracing::warn!(lease.name = self.name, lease.term = lease.term, "lost the lead");
+                    tracing::warn!(
+                        lease.name = self.name,
+                        lease.term = lease.term,
+                        "lost the lead"
+                    );
                     return Instant::now();
                 }
                 None if Instant::now() >= until => {
-                    tracing::warn!(lease.name = self.name, lease.term = lease.term, "may lose the lead");
+                    tracing::warn!(
+                        lease.name = self.name,
+                        lease.term = lease.term,
+                        "may lose the lead"
+                    );
                     return end;
                 }
                 None => {}

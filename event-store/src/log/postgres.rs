@@ -22,13 +22,14 @@ pub(crate) mod servers;
 mod writer;
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::timeout,
@@ -210,10 +211,44 @@ impl PostgresEventLog {
         Arc::clone(&self.shared.clock) as _
     }
 
+    async fn acquire(&self) -> Result<Confirming<'_>, Error> {
+        let server = self.shared.servers.current();
+        let connection = server.pool.acquire().await;
+        Ok(Confirming {
+            connection: connection.map_err(|e| unavailable(&e))?,
+            generation: server.generation,
+            shared: &self.shared,
+        })
+    }
+
     /// The pool of the server that holds the log now.
     fn pool(&self) -> PgPool {
         self.shared.servers.current().pool
     }
+}
+
+/// A connection to one server: what is confirmed through it is what was read through it, whatever happens to the server in between.
+struct Confirming<'a> {
+    connection: PoolConnection<Postgres>,
+    generation: u64,
+    shared: &'a Shared,
+}
+
+impl Confirming<'_> {
+    fn executor(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
+
+    /// See [`confirm`].
+    async fn confirm(&mut self, until: Position) -> Result<(), Error> {
+        confirm(self.shared, self.generation, &mut self.connection, until).await
+    }
+}
+
+/// The last position of what is known; 0 if nothing is.
+fn last_of(known: &HashMap<Uuid, KnownCommand>) -> Position {
+    let last = known.values().map(|known| known.last);
+    last.max().unwrap_or_default()
 }
 
 impl Drop for PostgresEventLog {
@@ -239,7 +274,10 @@ async fn confirm(
     connection: &mut PgConnection,
     until: Position,
 ) -> Result<(), Error> {
-    if shared.servers.is_read_only() || shared.is_confirmed(generation, until) {
+    if until == Position(0)
+        || shared.servers.is_read_only()
+        || shared.is_confirmed(generation, until)
+    {
         return Ok(());
     }
     let unknown = |why: String| {
@@ -301,19 +339,14 @@ impl EventLog for PostgresEventLog {
     }
 
     async fn known_commands(&self, ids: &[Uuid]) -> Result<Vec<Option<KnownCommand>>, Error> {
-        let server = self.shared.servers.current();
+        let mut connection = self.acquire().await?;
         let known = async {
-            // One connection: what is confirmed must be what was read, whatever happens to the server in between.
-            let connection = server.pool.acquire().await;
-            let mut connection = connection.map_err(|e| unavailable(&e))?;
-            let known = read::commands(&mut *connection, ids).await?;
-            if let Some(last) = known.values().map(|known| known.last).max() {
-                confirm(&self.shared, server.generation, &mut connection, last).await?;
-            }
+            let known = read::commands(connection.executor(), ids).await?;
+            connection.confirm(last_of(&known)).await?;
             Ok(known)
         };
-        let mut known = bounded(known).await?;
-        Ok(ids.iter().map(|id| known.remove(id)).collect())
+        let known = bounded(known).await?;
+        Ok(ids.iter().map(|id| known.get(id).cloned()).collect())
     }
 
     async fn claim(&self, namespace: &str, key: &str) -> Result<Option<StreamId>, Error> {
@@ -401,6 +434,30 @@ impl EventLog for PostgresEventLog {
 
     fn is_shared(&self) -> bool {
         true
+    }
+
+    async fn confirm(
+        &self,
+        stream: &StreamId,
+        ids: &[Uuid],
+    ) -> Result<(Option<StreamHead>, Vec<Option<KnownCommand>>), Error> {
+        let mut connection = self.acquire().await?;
+        let both = async {
+            let both = read::stream_with_commands(connection.executor(), stream, ids).await?;
+            connection.confirm(last_of(&both.1)).await?;
+            Ok(both)
+        };
+        let (head, known) = bounded(both).await?;
+        Ok((head, ids.iter().map(|id| known.get(id).cloned()).collect()))
+    }
+
+    async fn harden(&self) -> Result<(), Error> {
+        let mut connection = self.acquire().await?;
+        let hardened = async {
+            let (head, _) = read::head(connection.executor()).await?;
+            connection.confirm(head.position).await
+        };
+        bounded(hardened).await
     }
 
     async fn close(&self) {

@@ -21,6 +21,9 @@ pub const MAX_KEY_BYTES: usize = 255;
 /// Most bytes of one event's metadata: it holds ids and a trace context, never data.
 pub const MAX_METADATA_BYTES: usize = 16 * 1024;
 
+/// Deepest nesting of a payload: what `serde_json` reads back, and what a database's own parser bears.
+pub const MAX_JSON_DEPTH: usize = 128;
+
 /// Most bytes of one append's payloads and metadata. A seating plan of 50,000 seats takes about a tenth.
 pub const MAX_APPEND_BYTES: usize = 64 * 1024 * 1024;
 
@@ -139,7 +142,33 @@ fn check_event(event: &NewEvent) -> Result<(), Error> {
             event.event_id
         ));
     }
+    if depth(&event.payload) > MAX_JSON_DEPTH {
+        return invalid(format_args!(
+            "the payload of event {} nests deeper than {MAX_JSON_DEPTH}",
+            event.event_id
+        ));
+    }
     Ok(())
+}
+
+/// How deep lists and objects of a JSON text nest.
+fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let (mut in_text, mut escaped) = (false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_text,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 fn check_metadata(metadata: &str) -> Result<(), Error> {

@@ -113,19 +113,25 @@ pub async fn run(deps: Deps, shutdown: CancellationToken) -> Result<(), Error> {
     let leases = Arc::clone(&deps.leases);
     let (holder, deps) = (deps.holder, &deps);
     let stop = &shutdown;
-    lead::lead(leases, LEASE, holder, shutdown.clone(), |lease, lost| async move {
-        info!(term = lease.term, "this process relays");
-        metrics::relay_leads(true);
-        let ended = tokio::select! {
-            biased;
-            // Dropping the session throws away what its producer still holds.
-            () = lost.cancelled() => Ok(()),
-            ended = serve(deps, &lease, stop) => ended,
-        };
-        metrics::relay_leads(false);
-        info!(term = lease.term, "this process relays no more");
-        ended
-    })
+    lead::lead(
+        leases,
+        LEASE,
+        holder,
+        shutdown.clone(),
+        |lease, lost| async move {
+            info!(term = lease.term, "this process relays");
+            metrics::relay_leads(true);
+            let ended = tokio::select! {
+                biased;
+                // Dropping the session throws away what its producer still holds.
+                () = lost.cancelled() => Ok(()),
+                ended = serve(deps, &lease, stop) => ended,
+            };
+            metrics::relay_leads(false);
+            info!(term = lease.term, "this process relays no more");
+            ended
+        },
+    )
     .await
 }
 

@@ -10,7 +10,9 @@ use rdkafka::{
     config::{FromClientConfigAndContext, RDKafkaLogLevel},
     error::KafkaError,
     message::OwnedHeaders,
-    producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer},
+    producer::{
+        BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer,
+    },
 };
 use tokio::sync::Notify;
 
@@ -175,15 +177,17 @@ impl Producer {
             return Err(Error::Unavailable("the producer is closed".to_owned()));
         };
         let (key, payload) = record.content.unzip();
-        let mut out = BaseRecord::with_opaque_to(record.topic, Arc::clone(batch))
-            .headers(record.headers);
+        let mut out =
+            BaseRecord::with_opaque_to(record.topic, Arc::clone(batch)).headers(record.headers);
         out.key = key;
         out.payload = payload;
         out.partition = record.partition.and_then(|p| i32::try_from(p).ok());
         let bytes = weight(payload.map_or(0, str::len));
         batch.left.fetch_add(1, Ordering::AcqRel);
         self.deliveries.in_flight.fetch_add(1, Ordering::AcqRel);
-        self.deliveries.in_flight_bytes.fetch_add(bytes, Ordering::AcqRel);
+        self.deliveries
+            .in_flight_bytes
+            .fetch_add(bytes, Ordering::AcqRel);
         // What the library refuses ends the session, so nothing needs to be counted back.
         inner.send(out).map_err(|(error, _)| failed(error))
     }

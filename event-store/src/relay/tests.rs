@@ -65,7 +65,9 @@ async fn consume(relayed: &Relayed, last: Position) -> Vec<RecordedEvent> {
 }
 
 async fn audited(relayed: &Relayed, up_to: Position) -> Audit {
-    let audit = audit(&relayed.options, &*relayed.log(), up_to).await.unwrap();
+    let audit = audit(&relayed.options, &*relayed.log(), up_to)
+        .await
+        .unwrap();
     assert!(audit.is_clean(), "{audit:?}");
     assert_eq!((audit.events, audit.up_to), (up_to.0, up_to));
     audit
@@ -195,7 +197,9 @@ async fn nothing_is_produced_once_the_term_is_over() {
     };
     timeout(PATIENCE, refused).await.expect("it claims");
     relayed.stop().await;
-    let audit = audit(&relayed.options, &*relayed.log(), last).await.unwrap();
+    let audit = audit(&relayed.options, &*relayed.log(), last)
+        .await
+        .unwrap();
     assert_eq!((audit.events, audit.differing), (10, 10), "{audit:?}");
 }
 
@@ -223,7 +227,9 @@ async fn second_records_go_to_their_topics() {
     relayed.stop().await;
 
     let mut config = client::config(&relayed.options);
-    config.set("group.id", topic).set("auto.offset.reset", "earliest");
+    config
+        .set("group.id", topic)
+        .set("auto.offset.reset", "earliest");
     let consumer: StreamConsumer<Context> =
         StreamConsumer::from_config_and_context(&config, Context).unwrap();
     let mut list = TopicPartitionList::new();
@@ -236,11 +242,16 @@ async fn second_records_go_to_their_topics() {
             let message = consumer.recv().await.unwrap();
             let record = record::decode(&message).unwrap();
             let event = record.event.unwrap();
-            assert_eq!(message.partition(), i32::try_from(relayed.options.partition_of(&event.routing_key)).unwrap());
+            assert_eq!(
+                message.partition(),
+                i32::try_from(relayed.options.partition_of(&event.routing_key)).unwrap()
+            );
             seen.insert(event.position.0);
         }
     };
-    timeout(PATIENCE, reading).await.expect("all second records");
+    timeout(PATIENCE, reading)
+        .await
+        .expect("all second records");
     assert!(seen.into_iter().eq((2..=100).step_by(2)));
 }
 
@@ -280,5 +291,8 @@ async fn another_number_of_partitions_is_refused() {
     relayed.options.partitions = 3;
     let ended = timeout(PATIENCE, run(relayed.deps(), CancellationToken::new())).await;
     let error = ended.expect("it ends").unwrap_err().to_string();
-    assert!(error.contains("has 2 partitions, but 3 are configured"), "{error}");
+    assert!(
+        error.contains("has 2 partitions, but 3 are configured"),
+        "{error}"
+    );
 }

@@ -154,5 +154,8 @@ async fn rows_outlive_the_process() {
     conformance::checkpoints_compare_and_set(&*open(&folder).await)
         .await
         .unwrap();
-    assert_eq!(open(&folder).await.checkpoints(None).await.unwrap().len(), 1);
+    assert_eq!(
+        open(&folder).await.checkpoints(None).await.unwrap().len(),
+        1
+    );
 }

@@ -67,11 +67,7 @@ impl Audit {
 ///
 /// # Errors
 /// [`Error::Unavailable`], [`Error::Refused`]; [`Error::Corrupt`] for a record that no relay wrote. Differences are no error.
-pub async fn audit(
-    options: &Options,
-    log: &dyn EventLog,
-    up_to: Position,
-) -> Result<Audit, Error> {
+pub async fn audit(options: &Options, log: &dyn EventLog, up_to: Position) -> Result<Audit, Error> {
     let mut lanes = open(options).await?;
     let mut audit = Audit {
         up_to,
@@ -82,7 +78,9 @@ pub async fn audit(
         let page = log.read_all(at, PAGE).await;
         let page = page.map_err(|error| Error::Unavailable(error.to_string()))?;
         let Some(last) = page.last() else {
-            audit.differs(format_args!("the log ends at position {at}, before {up_to}"));
+            audit.differs(format_args!(
+                "the log ends at position {at}, before {up_to}"
+            ));
             break;
         };
         at = last.position;
@@ -114,9 +112,8 @@ struct Lane {
 async fn open(options: &Options) -> Result<Vec<Lane>, Error> {
     let asked = options.clone();
     blocking(move || topic::check(&topic::client(&asked)?, &asked)).await?;
-    let consumer =
-        StreamConsumer::from_config_and_context(&subscription::config(options), Context)
-            .map_err(client::unavailable)?;
+    let consumer = StreamConsumer::from_config_and_context(&subscription::config(options), Context)
+        .map_err(client::unavailable)?;
     let consumer = Arc::new(consumer);
     let mut list = TopicPartitionList::new();
     for partition in 0..options.partitions {

@@ -42,8 +42,8 @@ impl Reader {
             .set("auto.offset.reset", "error")
             .set("fetch.message.max.bytes", LOOK_BYTES)
             .set("fetch.wait.max.ms", "100");
-        let consumer = BaseConsumer::from_config_and_context(&config, Context)
-            .map_err(client::unavailable)?;
+        let consumer =
+            BaseConsumer::from_config_and_context(&config, Context).map_err(client::unavailable)?;
         let topic = options.topic.clone();
         Ok(Self { consumer, topic })
     }

@@ -58,8 +58,13 @@ pub(crate) struct Record {
 /// The headers of an event's record.
 pub(crate) fn event_headers(source: &str, event: &RecordedEvent, sent: Sent) -> OwnedHeaders {
     let stream = &event.stream;
-    let time = event.recorded_at.to_rfc3339_opts(SecondsFormat::Micros, true);
-    let kind = format!("{TYPE_PREFIX}.{}.{}", stream.aggregate_type, event.event_type);
+    let time = event
+        .recorded_at
+        .to_rfc3339_opts(SecondsFormat::Micros, true);
+    let kind = format!(
+        "{TYPE_PREFIX}.{}.{}",
+        stream.aggregate_type, event.event_type
+    );
     let headers = OwnedHeaders::new_with_capacity(HEADERS);
     let headers = [
         ("ce_specversion", "1.0"),

@@ -152,7 +152,10 @@ pub(super) fn config(options: &Options) -> rdkafka::ClientConfig {
         .set("fetch.wait.max.ms", FETCH_WAIT_MS)
         .set("fetch.queue.backoff.ms", FETCH_AGAIN_MS)
         .set("queued.min.messages", MAX_QUEUED_RECORDS)
-        .set("queued.max.messages.kbytes", (MAX_QUEUED_BYTES / 1024).to_string());
+        .set(
+            "queued.max.messages.kbytes",
+            (MAX_QUEUED_BYTES / 1024).to_string(),
+        );
     config
 }
 
@@ -211,8 +214,7 @@ impl KafkaSubscription {
         let mut delivery: Option<Delivery> = None;
         while let Some(record) = self.ready()? {
             if let Some(delivery) = &delivery
-                && (delivery.cursor.partition != record.partition
-                    || delivery.events.len() >= limit)
+                && (delivery.cursor.partition != record.partition || delivery.events.len() >= limit)
             {
                 self.ahead = Some(record);
                 break;

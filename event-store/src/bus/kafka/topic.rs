@@ -124,7 +124,9 @@ fn partitions(client: &Client<Context>, topic: &str) -> Result<Option<u32>, Erro
     };
     match found.error().map(RDKafkaErrorCode::from) {
         None => Ok(u32::try_from(found.partitions().len()).ok()),
-        Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => Ok(None),
+        Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+            Ok(None)
+        }
         Some(error) => Err(Error::Unavailable(format!(
             "the brokers did not describe the topic {topic}: {error}"
         ))),

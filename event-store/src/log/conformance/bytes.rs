@@ -6,7 +6,7 @@ use super::{
     store,
 };
 use crate::{
-    log::{EventLog, MAX_EVENT_BYTES, Position},
+    log::{EventLog, MAX_EVENT_BYTES, MAX_JSON_DEPTH, Position},
     timers::WakeAt,
 };
 
@@ -30,7 +30,8 @@ const AWKWARD: [&str; 9] = [
 pub async fn payloads_come_back_byte_for_byte(log: &dyn EventLog) -> Result<(), Broken> {
     let a = stream("a");
     let longest = format!("\"{}\"", "é".repeat((MAX_EVENT_BYTES - 2) / 2));
-    let payloads: Vec<&str> = AWKWARD.into_iter().chain([&*longest]).collect();
+    let deepest = "[".repeat(MAX_JSON_DEPTH) + "\"[\\\"[\"" + &"]".repeat(MAX_JSON_DEPTH);
+    let payloads: Vec<&str> = AWKWARD.into_iter().chain([&*longest, &*deepest]).collect();
     let append = Draft::new(1).events(&a, 0, payloads.len()).with(|append| {
         for (event, payload) in append.streams[0].events.iter_mut().zip(&payloads) {
             (*payload).clone_into(&mut event.payload);

@@ -6,7 +6,7 @@ use super::{
     store,
 };
 use crate::{
-    log::{Append, Error, EventLog, MAX_EVENT_BYTES, Outcome, StreamId},
+    log::{Append, Error, EventLog, MAX_EVENT_BYTES, MAX_JSON_DEPTH, Outcome, StreamId},
     timers::WakeAt,
 };
 
@@ -181,6 +181,7 @@ pub async fn what_is_invalid_stores_nothing(log: &dyn EventLog) -> Result<(), Br
         payload(String::new()),
         payload("{\"a\":\"\0\"}".to_owned()),
         payload(format!("\"{}\"", "x".repeat(MAX_EVENT_BYTES))),
+        payload("[".repeat(MAX_JSON_DEPTH + 1) + &"]".repeat(MAX_JSON_DEPTH + 1)),
         one(1, &a, 0)
             .clone_with(|append| append.streams[0].events[0].metadata = "{\"a\":1}".into()),
         one(1, &stream("nul\0byte"), 0),

@@ -13,6 +13,9 @@ use crate::{
     timers::WakeAt,
 };
 
+/// The call of `append_events` in the making.
+type Call<'a> = Query<'a, Postgres, PgArguments>;
+
 type Texts<'a> = Vec<&'a str>;
 type Numbers = Vec<i64>;
 type Times = Vec<DateTime<Utc>>;
@@ -112,55 +115,12 @@ impl<'a> Arguments<'a> {
     }
 
     /// The call of `append_events`.
-    pub(super) fn bind(
-        self,
-        sql: &'a str,
-        needs_standby: bool,
-    ) -> Query<'a, Postgres, PgArguments> {
-        let Self {
-            stored: e,
-            new: n,
-            moved: h,
-            guarded: g,
-            commands: c,
-            ..
-        } = self;
-        let call = sqlx::query(sql)
-            .bind(needs_standby)
-            .bind(e.kind)
-            .bind(e.id)
-            .bind(e.sequence)
-            .bind(e.name)
-            .bind(e.version)
-            .bind(e.payload)
-            .bind(e.metadata)
-            .bind(e.event)
-            .bind(e.command)
-            .bind(e.key)
-            .bind(e.recorded_at)
-            .bind(n.kind)
-            .bind(n.id)
-            .bind(n.version)
-            .bind(n.last)
-            .bind(n.recorded_at)
-            .bind(n.wake)
-            .bind(h.kind)
-            .bind(h.id)
-            .bind(h.expected)
-            .bind(h.version)
-            .bind(h.last)
-            .bind(h.recorded_at)
-            .bind(h.wake)
-            .bind(h.keep)
-            .bind(g.kind)
-            .bind(g.id)
-            .bind(g.expected)
-            .bind(g.wake)
-            .bind(g.keep)
-            .bind(c.id)
-            .bind(c.fingerprint)
-            .bind(c.first)
-            .bind(c.last);
+    pub(super) fn bind(self, sql: &'a str, needs_standby: bool) -> Call<'a> {
+        let call = self.stored.bind(sqlx::query(sql).bind(needs_standby));
+        let call = self.new.bind_new(call);
+        let call = self.moved.bind_moved(call);
+        let call = self.guarded.bind_guarded(call);
+        let call = self.commands.bind(call);
         self.holders.bind(self.sets.bind(self.releases.bind(call)))
     }
 }
@@ -199,6 +159,20 @@ impl<'a> Events<'a> {
             self.recorded_at.push(recorded_at);
         }
     }
+
+    fn bind(self, call: Call<'a>) -> Call<'a> {
+        call.bind(self.kind)
+            .bind(self.id)
+            .bind(self.sequence)
+            .bind(self.name)
+            .bind(self.version)
+            .bind(self.payload)
+            .bind(self.metadata)
+            .bind(self.event)
+            .bind(self.command)
+            .bind(self.key)
+            .bind(self.recorded_at)
+    }
 }
 
 impl<'a> Heads<'a> {
@@ -216,6 +190,43 @@ impl<'a> Heads<'a> {
             WakeAt::Keep | WakeAt::Never => None,
         });
         self.keep.push(part.wake_at == WakeAt::Keep);
+    }
+
+    fn bind_new(self, call: Call<'a>) -> Call<'a> {
+        call.bind(self.kind)
+            .bind(self.id)
+            .bind(self.version)
+            .bind(self.last)
+            .bind(self.recorded_at)
+            .bind(self.wake)
+    }
+
+    fn bind_moved(self, call: Call<'a>) -> Call<'a> {
+        call.bind(self.kind)
+            .bind(self.id)
+            .bind(self.expected)
+            .bind(self.version)
+            .bind(self.last)
+            .bind(self.recorded_at)
+            .bind(self.wake)
+            .bind(self.keep)
+    }
+
+    fn bind_guarded(self, call: Call<'a>) -> Call<'a> {
+        call.bind(self.kind)
+            .bind(self.id)
+            .bind(self.expected)
+            .bind(self.wake)
+            .bind(self.keep)
+    }
+}
+
+impl<'a> Commands<'a> {
+    fn bind(self, call: Call<'a>) -> Call<'a> {
+        call.bind(self.id)
+            .bind(self.fingerprint)
+            .bind(self.first)
+            .bind(self.last)
     }
 }
 
@@ -243,7 +254,7 @@ impl<'a> Claims<'a> {
         self.id.push(stream.map(|(_, id)| id));
     }
 
-    fn bind(self, call: Query<'a, Postgres, PgArguments>) -> Query<'a, Postgres, PgArguments> {
+    fn bind(self, call: Call<'a>) -> Call<'a> {
         call.bind(self.namespace)
             .bind(self.key)
             .bind(self.kind)

@@ -121,16 +121,47 @@ pub(super) async fn commands<'e>(
         .await
         .map_err(|e| unavailable(&e))?;
     rows.iter()
-        .map(|row| known_command(row).map(|known| (known.command_id, known)))
+        .map(|row| known_command(row, 0).map(|known| (known.command_id, known)))
         .collect()
 }
 
-fn known_command(row: &PgRow) -> Result<KnownCommand, Error> {
+/// A stream's head and the commands that are known, of one instant.
+pub(super) async fn stream_with_commands<'e>(
+    db: impl PgExecutor<'e>,
+    stream: &StreamId,
+    ids: &[Uuid],
+) -> Result<(Option<StreamHead>, HashMap<Uuid, KnownCommand>), Error> {
+    let rows = sqlx::query(sql!("confirm_stream"))
+        .bind(&*stream.aggregate_type)
+        .bind(&*stream.aggregate_id)
+        .bind(ids)
+        .fetch_all(db)
+        .await
+        .map_err(|e| unavailable(&e))?;
+    let present = |row: &PgRow, column| {
+        let value = row.try_get_raw(column).map_err(|e| corrupt(&e))?;
+        Ok(!sqlx::ValueRef::is_null(&value))
+    };
+    let (mut head, mut known) = (None, HashMap::new());
+    for row in &rows {
+        if head.is_none() && present(row, 0)? {
+            head = Some(stream_head(row, 0)?);
+        }
+        if present(row, 4)? {
+            let command = known_command(row, 4)?;
+            known.insert(command.command_id, command);
+        }
+    }
+    Ok((head, known))
+}
+
+/// Four columns of `commands`, from `first` on.
+fn known_command(row: &PgRow, first: usize) -> Result<KnownCommand, Error> {
     Ok(KnownCommand {
-        command_id: row.try_get(0).map_err(|e| corrupt(&e))?,
-        fingerprint: Fingerprint(row.try_get(1).map_err(|e| corrupt(&e))?),
-        first: Position(number(row, 2)?),
-        last: Position(number(row, 3)?),
+        command_id: row.try_get(first).map_err(|e| corrupt(&e))?,
+        fingerprint: Fingerprint(row.try_get(first + 1).map_err(|e| corrupt(&e))?),
+        first: Position(number(row, first + 2)?),
+        last: Position(number(row, first + 3)?),
     })
 }
 
@@ -146,7 +177,7 @@ pub(super) async fn list_commands<'e>(
         .fetch_all(db)
         .await
         .map_err(|e| unavailable(&e))?;
-    rows.iter().map(known_command).collect()
+    rows.iter().map(|row| known_command(row, 0)).collect()
 }
 
 pub(super) async fn pruned<'e>(db: impl PgExecutor<'e>) -> Result<Position, Error> {

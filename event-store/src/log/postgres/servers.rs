@@ -66,8 +66,8 @@ pub(crate) struct Servers {
 /// What a server tells of itself.
 #[derive(Debug, Clone)]
 struct Settings {
-    fsync: bool,
-    full_page_writes: bool,
+    /// A setting without which a crash may lose what was synced.
+    off: Option<String>,
     synchronous_commit: String,
     names_standby: bool,
     encoding: String,
@@ -310,8 +310,7 @@ async fn settings(connection: &mut PgConnection) -> Result<Settings, Error> {
     let read = |row: PgRow| {
         let timeline: i64 = row.try_get("timeline")?;
         Ok(Settings {
-            fsync: row.try_get("fsync")?,
-            full_page_writes: row.try_get("full_page_writes")?,
+            off: row.try_get("off")?,
             synchronous_commit: row.try_get("synchronous_commit")?,
             names_standby: row.try_get("names_standby")?,
             encoding: row.try_get("encoding")?,
@@ -335,11 +334,8 @@ fn check_durable(settings: &Settings, durability: Durability) -> Result<(), Erro
                 .to_owned(),
         ));
     }
-    if !settings.fsync {
-        return off("fsync");
-    }
-    if !settings.full_page_writes {
-        return off("full_page_writes");
+    if let Some(name) = &settings.off {
+        return off(name);
     }
     match (&*settings.synchronous_commit, durability) {
         ("off", _) => off("synchronous_commit"),

@@ -135,7 +135,11 @@ fn an_event_in_place_of_one_seen_is_noticed() {
     let diverged = from_the_beginning(&[wrote(1, 0), wrote(2, 1), wrote(2, 1).in_epoch(1)]);
     assert!(matches!(diverged, Err(Error::Diverged(_))), "{diverged:?}");
     // After what was seen, a new epoch is how the log goes on.
-    let goes_on = [wrote(1, 0), wrote(2, 1).in_epoch(1), wrote(3, 2).in_epoch(1)];
+    let goes_on = [
+        wrote(1, 0),
+        wrote(2, 1).in_epoch(1),
+        wrote(3, 2).in_epoch(1),
+    ];
     assert_eq!(from_the_beginning(&goes_on).unwrap(), [1, 2, 3]);
 }
 
@@ -233,7 +237,9 @@ fn partition((positions, reads, lands, marks, turns): Story) -> Vec<Wrote> {
         }
         records.reverse();
         late.push(records);
-        let enough = reads.get(term).map_or(usize::MAX, |read| topic.len() + read);
+        let enough = reads
+            .get(term)
+            .map_or(usize::MAX, |read| topic.len() + read);
         while topic.len() < enough && late.iter().any(|records| !records.is_empty()) {
             // Whose record comes next; without dice, the living leader's.
             let who = turns.next().map_or(late.len() - 1, usize::from) % late.len();
