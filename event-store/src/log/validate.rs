@@ -22,7 +22,7 @@ pub const MAX_KEY_BYTES: usize = 255;
 pub const MAX_METADATA_BYTES: usize = 16 * 1024;
 
 /// Deepest nesting of a payload: what `serde_json` reads back, and what a database's own parser bears.
-pub const MAX_JSON_DEPTH: usize = 128;
+pub const MAX_JSON_DEPTH: usize = 127;
 
 /// Most bytes of one append's payloads and metadata. A seating plan of 50,000 seats takes about a tenth.
 pub const MAX_APPEND_BYTES: usize = 64 * 1024 * 1024;
