@@ -11,25 +11,26 @@
 //! ```
 //!
 //! What is *answered* is on the standby, where one is configured. What is *seen* on the primary may not be, after a wait that was cut
-//! short: a command is told to be known only once a later write has come back from the standby ([`confirm`]).
+//! short: a command is told to be known only once a later write has come back from the standby (`confirm.rs`).
 
 mod arguments;
+mod confirm;
 mod follow;
 mod migrate;
 pub(crate) mod notices;
+mod options;
 mod read;
 pub(crate) mod servers;
 mod writer;
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
+use sqlx::PgPool;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::timeout,
@@ -39,15 +40,21 @@ use uuid::Uuid;
 
 use crate::{
     claims::Claim,
-    clock::{Clock, DatabaseClock},
+    clock::Clock,
     commands::KnownCommand,
     log::{
         Append, Error, EventLog, Head, Outcome, Position, RecordedEvent, StreamHead, StreamId,
-        postgres::{notices::Notices, servers::Servers, writer::Job},
+        postgres::{
+            confirm::{Confirming, Shared, last_of},
+            servers::Servers,
+            writer::Job,
+        },
     },
     snapshot::Snapshot,
     timers::Due,
 };
+
+pub use crate::log::postgres::options::{Access, Durability, Options};
 
 /// The text of a statement in `sql/postgres`.
 macro_rules! sql {
@@ -71,57 +78,6 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Events whose commands one step of pruning looks at.
 const PRUNE_EVENTS: i64 = 10_000;
 
-/// Who uses the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Access {
-    /// Appends too: needs the primary.
-    #[default]
-    ReadWrite,
-    /// Reads only, on a standby or the primary; what it reads may be behind.
-    ReadOnly,
-}
-
-/// What an acknowledgement means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Durability {
-    /// Synced to disk, and on the synchronous standby where the server names one. A server that was promoted must have one.
-    #[default]
-    Replicated,
-    /// Synced to the disk of one server, whose loss is the loss of what it acknowledged: sessions run with
-    /// `synchronous_commit=local`. For the time after a fail-over until there is a standby again.
-    Single,
-}
-
-/// How a log is opened.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Who uses it.
-    pub access: Access,
-    /// What an acknowledgement means.
-    pub durability: Durability,
-    /// Connections that read.
-    pub read_connections: u32,
-    /// How long to wait for another process's transaction.
-    pub lock_timeout: Duration,
-    /// After so long without an answer, the outcome of an append is unknown. Longer than `lock_timeout`, shorter than requests last.
-    pub append_timeout: Duration,
-    /// How often to look for commits of other processes, beside being told of them.
-    pub poll: Duration,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            access: Access::ReadWrite,
-            durability: Durability::Replicated,
-            read_connections: 8,
-            lock_timeout: Duration::from_secs(2),
-            append_timeout: Duration::from_secs(4),
-            poll: Duration::from_secs(1),
-        }
-    }
-}
-
 /// The event log in Postgres.
 #[derive(Debug)]
 pub struct PostgresEventLog {
@@ -130,46 +86,6 @@ pub struct PostgresEventLog {
     head: watch::Sender<Position>,
     tasks: TaskTracker,
     closed: CancellationToken,
-}
-
-/// What the log's tasks share.
-#[derive(Debug)]
-struct Shared {
-    servers: Arc<Servers>,
-    clock: Arc<DatabaseClock>,
-    confirmed: Mutex<Confirmed>,
-    deadline: Duration,
-}
-
-/// Every event of a server up to a position is known to be on its standby. Positions are in commit order, and so is what the standby
-/// receives: what was acknowledged stands for all before it.
-#[derive(Debug, Default)]
-struct Confirmed {
-    generation: u64,
-    until: Position,
-}
-
-impl Shared {
-    /// Notes what was acknowledged.
-    fn confirmed(&self, generation: u64, until: Position) {
-        let mut confirmed = self
-            .confirmed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if generation > confirmed.generation {
-            *confirmed = Confirmed { generation, until };
-        } else if generation == confirmed.generation {
-            confirmed.until = confirmed.until.max(until);
-        }
-    }
-
-    fn is_confirmed(&self, generation: u64, until: Position) -> bool {
-        let confirmed = self
-            .confirmed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        confirmed.generation == generation && until <= confirmed.until
-    }
 }
 
 impl PostgresEventLog {
@@ -227,30 +143,6 @@ impl PostgresEventLog {
     }
 }
 
-/// A connection to one server: what is confirmed through it is what was read through it, whatever happens to the server in between.
-struct Confirming<'a> {
-    connection: PoolConnection<Postgres>,
-    generation: u64,
-    shared: &'a Shared,
-}
-
-impl Confirming<'_> {
-    fn executor(&mut self) -> &mut PgConnection {
-        &mut self.connection
-    }
-
-    /// See [`confirm`].
-    async fn confirm(&mut self, until: Position) -> Result<(), Error> {
-        confirm(self.shared, self.generation, &mut self.connection, until).await
-    }
-}
-
-/// The last position of what is known; 0 if nothing is.
-fn last_of(known: &HashMap<Uuid, KnownCommand>) -> Position {
-    let last = known.values().map(|known| known.last);
-    last.max().unwrap_or_default()
-}
-
 impl Drop for PostgresEventLog {
     fn drop(&mut self) {
         self.closed.cancel();
@@ -264,38 +156,6 @@ async fn bounded<T>(read: impl Future<Output = Result<T, Error>>) -> Result<T, E
             "the log's server did not answer within {READ_TIMEOUT:?}"
         )))
     })
-}
-
-/// Makes sure that everything up to `until`, which was read through this connection, is as durable as what was acknowledged: a write
-/// that comes after it waits for the standby in its stead.
-async fn confirm(
-    shared: &Shared,
-    generation: u64,
-    connection: &mut PgConnection,
-    until: Position,
-) -> Result<(), Error> {
-    if until == Position(0)
-        || shared.servers.is_read_only()
-        || shared.is_confirmed(generation, until)
-    {
-        return Ok(());
-    }
-    let unknown = |why: String| {
-        Error::Unavailable(format!(
-            "what the log holds up to {until} may not be on its standby yet: {why}"
-        ))
-    };
-    let write = sqlx::query_scalar(sql!("confirm_commits")).fetch_one(connection);
-    let (written, warning) = Notices::new().listen(timeout(shared.deadline, write)).await;
-    let written =
-        written.map_err(|_| unknown(format!("no answer within {:?}", shared.deadline)))?;
-    let position: i64 = written.map_err(|e| unknown(e.to_string()))?;
-    if let Some(warning) = warning {
-        return Err(unknown(warning));
-    }
-    let position = Position(u64::try_from(position).unwrap_or_default());
-    shared.confirmed(generation, position);
-    Ok(())
 }
 
 #[async_trait]

@@ -12,7 +12,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
-use super::{Shared, read, servers::Server, unavailable};
+use super::{confirm::Shared, read, servers::Server, unavailable};
 use crate::log::{Error, Position, advance};
 
 /// Where `append_events` tells of its commits.

@@ -18,8 +18,11 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
-    Shared, arguments::Arguments, confirm, corrupt, notices::Notices, read, servers, sql,
-    unavailable,
+    arguments::Arguments,
+    confirm::{Shared, confirm},
+    corrupt,
+    notices::Notices,
+    read, servers, sql, unavailable,
 };
 use crate::{
     claims::ClaimChange,
