@@ -230,14 +230,11 @@ impl Task {
         }
     }
 
-    /// Asks the log which appends of a batch it holds, for good, whose outcome it could not tell. What it does not hold stays
-    /// unknown: it may yet appear.
+    /// Asks the log which appends of a batch it holds whose outcome it could not tell. What it does not hold stays unknown: it may
+    /// yet appear.
     async fn resolve(&self, commands: &[Option<Uuid>], why: &str) -> Vec<Result<Outcome, Error>> {
         let ids: Vec<_> = commands.iter().flatten().copied().collect();
-        let mut known = self.log.known_commands(&ids).await.unwrap_or_default();
-        if known.iter().any(Option::is_some) && self.log.harden().await.is_err() {
-            known.clear();
-        }
+        let known = self.log.known_commands(&ids).await.unwrap_or_default();
         let mut known = known.into_iter();
         commands
             .iter()

@@ -117,8 +117,6 @@ pub(crate) struct FaultyLog {
     /// What others append before the next confirmations.
     confirmed_late: Mutex<VecDeque<Append>>,
     pub(crate) confirms: AtomicUsize,
-    /// Hardenings that fail.
-    pub(crate) soft: AtomicUsize,
 }
 
 impl FaultyLog {
@@ -135,7 +133,6 @@ impl FaultyLog {
             shared: AtomicBool::new(false),
             confirmed_late: Mutex::default(),
             confirms: AtomicUsize::new(0),
-            soft: AtomicUsize::new(0),
         }
     }
 
@@ -347,17 +344,6 @@ impl EventLog for FaultyLog {
             self.inner().append(vec![append]).await?;
         }
         self.inner().confirm(stream, ids).await
-    }
-
-    async fn harden(&self) -> Result<(), Error> {
-        let one_less = |left: usize| left.checked_sub(1);
-        let soft = self
-            .soft
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less);
-        match soft {
-            Ok(_) => Err(Error::Unavailable("told to".to_owned())),
-            Err(_) => self.inner().harden().await,
-        }
     }
 
     async fn close(&self) {

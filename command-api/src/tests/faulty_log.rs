@@ -199,10 +199,6 @@ impl EventLog for FaultyLog {
         self.log.confirm(stream, ids).await
     }
 
-    async fn harden(&self) -> Result<(), Error> {
-        self.log.harden().await
-    }
-
     async fn close(&self) {
         self.log.close().await;
     }

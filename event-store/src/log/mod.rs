@@ -280,7 +280,8 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// [`Error::Unavailable`].
     async fn stream_heads(&self, streams: &[StreamId]) -> Result<Vec<Option<StreamHead>>, Error>;
 
-    /// Which commands are known. One answer for each of `ids`, in order.
+    /// Which commands are known. One answer for each of `ids`, in order. A known command stays known: its record is as durable as
+    /// what was answered as committed.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -376,7 +377,7 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     }
 
     /// Whether a stream still stands where a command was decided, and which commands are known: what a refusal needs before it may
-    /// be answered on a shared log. Both as of one instant, or as good as that: an adapter asks in one statement; otherwise the ids
+    /// be answered on a shared log; the commands as [`EventLog::known_commands`] has them. Both as of one instant, or as good as that: an adapter asks in one statement; otherwise the ids
     /// are read before the head. Ids never become unknown and streams never shrink, so a head that is found unchanged *after* the
     /// ids stood unchanged *while* they were read: at that instant both held.
     ///
@@ -394,15 +395,6 @@ pub trait EventLog: Send + Sync + fmt::Debug {
         };
         let heads = self.stream_heads(slice::from_ref(stream)).await?;
         Ok((heads.into_iter().next().flatten(), known))
-    }
-
-    /// Returns once everything that a read has shown so far is as durable as an append. A log with a standby may show a commit
-    /// whose wait for the standby was cut short; before it answers a command, it has to be known that no fail-over takes it back.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`]: it can't be known.
-    async fn harden(&self) -> Result<(), Error> {
-        Ok(())
     }
 
     /// Lets go of everything held open once what was begun has ended; calls that come later fail. Dropping the log does the same,

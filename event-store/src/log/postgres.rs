@@ -311,15 +311,6 @@ impl EventLog for PostgresEventLog {
         Ok((head, ids.iter().map(|id| known.get(id).cloned()).collect()))
     }
 
-    async fn harden(&self) -> Result<(), Error> {
-        let mut connection = self.acquire().await?;
-        let hardened = async {
-            let (head, _) = read::head(connection.executor()).await?;
-            connection.confirm(head.position).await
-        };
-        bounded(hardened).await
-    }
-
     async fn close(&self) {
         self.closed.cancel();
         // The writer ends with this job; what was queued before it is done.

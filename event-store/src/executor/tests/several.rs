@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use super::*;
 use crate::{
     clock::{Clock, SystemClock},
-    log::{SqliteEventLog, sqlite::Options},
+    log::{PostgresEventLog, SqliteEventLog, postgres, sqlite::Options},
     testing::{FaultyLog, TempFolder},
 };
 
@@ -316,4 +316,47 @@ async fn two_processes_share_a_stream() {
     ];
     let commands = share_a_stream(processes).await;
     assert_shared(&rig.events("a").await, commands);
+}
+
+/// An executor in a process of its own: log, committer and clock are its own too.
+async fn process(url: &str, rig: &Rig) -> (Executor<Account>, Arc<PostgresEventLog>) {
+    let log = PostgresEventLog::open(url, postgres::Options::default()).await;
+    let log = Arc::new(log.unwrap());
+    let executor = Executor::new(
+        log.clone(),
+        Committer::start(log.clone(), &rig.tasks, rig.shutdown.clone()),
+        log.clock(),
+        Config::default(),
+        rig.tasks.clone(),
+        rig.shutdown.clone(),
+    );
+    (executor, log)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_share_a_stream_on_postgres() {
+    let Some(database) = servers::log_database("two processes on one stream").await else {
+        return;
+    };
+    let rig = Rig::new().await;
+    let (one, log) = process(&database.url, &rig).await;
+    let (two, other) = process(&database.url, &rig).await;
+    let commands = share_a_stream([one.clone(), two.clone()]).await;
+    let events = log.read_stream(&stream("a"), 0, 100_000).await.unwrap();
+    assert_shared(&events, commands);
+    // Looks and refusals rest on what the other process did last.
+    let balance_now = i64::try_from(commands).unwrap();
+    let more = |key| request(key, Command::Deposit(1));
+    one.execute("a", more("one more")).await.unwrap();
+    assert_eq!(balance(&two, "a").await.0, balance_now + 1);
+    two.execute("a", more("and one more")).await.unwrap();
+    let all = request("all", Command::Withdraw(balance_now + 2));
+    assert!(!one.execute("a", all.clone()).await.unwrap().repeated);
+    assert!(two.execute("a", all).await.unwrap().repeated);
+    let refused = two
+        .execute("a", request("too much", Command::Withdraw(1)))
+        .await;
+    assert!(matches!(refused, Err(Error::Refused { .. })), "{refused:?}");
+    log.close().await;
+    other.close().await;
 }

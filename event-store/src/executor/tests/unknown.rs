@@ -65,25 +65,6 @@ async fn what_can_no_more_be_stored_is_refused() {
 }
 
 #[tokio::test]
-async fn what_a_fail_over_may_take_back_is_no_answer() {
-    let rig = Rig::new().await;
-    let executor = rig.executor(Config::default());
-    rig.log.plan([Fault::UnknownAfterStore]);
-    // The committer asks once, the executor again.
-    rig.log.soft.store(2, std::sync::atomic::Ordering::SeqCst);
-    let deposit = || request("k", Command::Deposit(2));
-    let answer = executor.execute("a", deposit()).await;
-    assert!(matches!(answer, Err(Error::Unknown(_))), "{answer:?}");
-    let again = executor.execute("a", deposit()).await.unwrap();
-    assert!(again.repeated);
-    // So it is for an ordinary repeat.
-    rig.log.soft.store(1, std::sync::atomic::Ordering::SeqCst);
-    let answer = executor.execute("a", deposit()).await;
-    assert!(matches!(answer, Err(Error::Unknown(_))), "{answer:?}");
-    assert_eq!(balance(&executor, "a").await, (2, 1));
-}
-
-#[tokio::test]
 async fn a_log_that_is_away_for_long_is_asked_until_the_deadline() {
     let rig = Rig::new().await;
     let executor = rig.executor(Config::default());
