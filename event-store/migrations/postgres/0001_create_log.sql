@@ -34,10 +34,12 @@ $$;
 CREATE TABLE log_head (
     shard         bigint NOT NULL PRIMARY KEY,
     next_position bigint NOT NULL,
-    epoch         bigint NOT NULL
+    epoch         bigint NOT NULL,
+    -- The timeline on which the log was made: a server on another one was promoted or restored since.
+    began         bigint NOT NULL
 ) WITH (fillfactor = 10);
 
-INSERT INTO log_head (shard, next_position, epoch) VALUES (0, 1, log_timeline());
+INSERT INTO log_head (shard, next_position, epoch, began) VALUES (0, 1, log_timeline(), log_timeline());
 
 CREATE TABLE stream_head (
     aggregate_type text COLLATE "C" NOT NULL,

@@ -1,4 +1,2 @@
--- The epoch in which the log began, and its present one.
-SELECT coalesce((SELECT e.epoch FROM events AS e WHERE e.position = 1), h.epoch), h.epoch
-FROM log_head AS h
-WHERE h.shard = 0;
+-- The timeline on which the log was made, and its present epoch.
+SELECT began, epoch FROM log_head WHERE shard = 0;

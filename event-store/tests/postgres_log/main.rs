@@ -13,7 +13,7 @@ use event_store::{
         self, Outcome, Position,
         conformance::{
             self,
-            sample::{Draft, command, one, stream},
+            sample::{Draft, one, stream},
         },
         postgres::Options,
     },

@@ -1,6 +1,6 @@
 //! Several processes on one log.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use event_store::{
     EventLog, PostgresEventLog,

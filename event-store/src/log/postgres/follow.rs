@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sqlx::postgres::PgListener;
+use sqlx::postgres::{PgListener, PgNotification};
 use tokio::{
     sync::watch,
     time::{MissedTickBehavior, interval, timeout},
@@ -43,17 +43,19 @@ async fn follow(
     head: &watch::Sender<Position>,
     every: Duration,
 ) -> Result<std::convert::Infallible, Error> {
-    let mut listener = timeout(POLL_TIMEOUT, listen(server))
-        .await
-        .map_err(late)??;
+    // A standby tells of nothing: there, only looking helps.
+    let mut listener = if shared.servers.is_read_only() {
+        None
+    } else {
+        let listener = timeout(POLL_TIMEOUT, listen(server)).await;
+        Some(listener.map_err(late)??)
+    };
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            told = listener.try_recv() => {
-                let told = told.map_err(|e| unavailable(&e))?;
-                let told = told.ok_or_else(|| Error::Unavailable("the connection was lost".to_owned()))?;
-                if let Ok(position) = told.payload().parse() {
+            told = next(&mut listener) => {
+                if let Ok(position) = told?.payload().parse() {
                     advance(head, Position(position));
                 }
             }
@@ -65,6 +67,15 @@ async fn follow(
             ));
         }
     }
+}
+
+/// What is told next; never, where nobody listens.
+async fn next(listener: &mut Option<PgListener>) -> Result<PgNotification, Error> {
+    let Some(listener) = listener else {
+        return std::future::pending().await;
+    };
+    let told = listener.try_recv().await.map_err(|e| unavailable(&e))?;
+    told.ok_or_else(|| Error::Unavailable("the connection was lost".to_owned()))
 }
 
 async fn listen(server: &Server) -> Result<PgListener, Error> {

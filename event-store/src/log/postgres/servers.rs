@@ -36,10 +36,6 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a client that stalls in a transaction may hold its locks, in milliseconds.
 const IDLE_IN_TRANSACTION_MS: &str = "10000";
 
-/// How long one statement of the writer may work, in milliseconds, its commit's wait for the standby not counted: the server stops
-/// this clock before it commits.
-const WRITER_STATEMENT_MS: &str = "30000";
-
 /// The server that holds the log now.
 #[derive(Debug, Clone)]
 pub(crate) struct Server {
@@ -48,7 +44,6 @@ pub(crate) struct Server {
     options: PgConnectOptions,
     /// Tells this choice of a server from an earlier one.
     pub(crate) generation: u64,
-    timeline: u64,
     names_standby: bool,
 }
 
@@ -110,7 +105,8 @@ impl Servers {
         self.epoch.fetch_max(epoch, Ordering::Relaxed);
     }
 
-    /// Looks for the server again after `instead_of` failed; several that fail at once look once.
+    /// Looks for the server again after `instead_of` failed; several that fail at once look once. Even if it is the same one, its
+    /// connections are new: those that were open may be broken.
     pub(crate) async fn look_again(&self, instead_of: u64) -> Result<Server, Error> {
         let _looking = self.looking.lock().await;
         let current = self.current();
@@ -118,20 +114,19 @@ impl Servers {
             return Ok(current);
         }
         let seen = self.epoch.load(Ordering::Relaxed);
-        let found = find(&self.candidates, &self.options, seen).await?;
+        let found = find(&self.candidates, &self.options, seen).await;
+        // It was fit once: what makes it unfit now may pass.
+        let found = found.map_err(|e| match e {
+            Error::Refused(why) => Error::Unavailable(why),
+            other => other,
+        })?;
         self.saw(found.timeline);
-        let same = found.candidate.get_host() == current.options.get_host()
-            && found.candidate.get_port() == current.options.get_port()
-            && found.timeline == current.timeline;
-        if same {
-            return Ok(current);
-        }
         let server = found.into_server(&self.options, current.generation + 1);
         tracing::info!(
             server.host = server.options.get_host(),
             server.port = server.options.get_port(),
             log.epoch = self.epoch.load(Ordering::Relaxed),
-            "the log is on another server"
+            "found the server that holds the log"
         );
         let mut slot = self.current.write().unwrap_or_else(PoisonError::into_inner);
         *slot = server.clone();
@@ -157,6 +152,8 @@ impl Servers {
 
     async fn connect_writer_to(&self, server: &Server) -> Result<Writer, Error> {
         let lock_ms = self.options.lock_timeout.as_millis().to_string();
+        // The server stops this clock before it commits: it bounds the work alone, and never cuts a wait for the standby short.
+        let work_ms = self.options.append_timeout.as_millis().to_string();
         // Only index probes: a plan made while the tables are small must do when they are large. Without JIT the penalty of what is
         // off costs nothing.
         let options = server.options.clone().options([
@@ -165,7 +162,7 @@ impl Servers {
             ("enable_hashjoin", "off"),
             ("enable_mergejoin", "off"),
             ("plan_cache_mode", "force_generic_plan"),
-            ("statement_timeout", WRITER_STATEMENT_MS),
+            ("statement_timeout", &work_ms),
             ("lock_timeout", &lock_ms),
         ]);
         let mut connection = connect(&options).await?;
@@ -205,14 +202,10 @@ struct Found {
 impl Found {
     fn into_server(self, options: &Options, generation: u64) -> Server {
         let lock_ms = options.lock_timeout.as_millis().to_string();
-        let reading = self.candidate.clone().options([
-            ("jit", "off"),
-            ("lock_timeout", &*lock_ms),
-            (
-                "idle_in_transaction_session_timeout",
-                IDLE_IN_TRANSACTION_MS,
-            ),
-        ]);
+        let reading = self
+            .candidate
+            .clone()
+            .options([("jit", "off"), ("lock_timeout", &*lock_ms)]);
         let pool = PgPoolOptions::new()
             .max_connections(options.read_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -222,7 +215,6 @@ impl Found {
             pool,
             options: self.candidate,
             generation,
-            timeline: self.timeline,
             names_standby: self.names_standby,
         }
     }
@@ -234,7 +226,11 @@ fn parse(url: &str, durability: Durability) -> Result<PgConnectOptions, Error> {
         .application_name("event-log")
         .disable_statement_logging()
         // A commit whose wait was cut short says so by a warning.
-        .options([("client_min_messages", "warning")]);
+        .options([("client_min_messages", "warning")])
+        .options([(
+            "idle_in_transaction_session_timeout",
+            IDLE_IN_TRANSACTION_MS,
+        )]);
     Ok(match durability {
         Durability::Replicated => options,
         Durability::Single => options.options([("synchronous_commit", "local")]),

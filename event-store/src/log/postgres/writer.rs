@@ -291,7 +291,7 @@ fn failure(error: &sqlx::Error) -> Failure {
         code if code.starts_with("23") || code.starts_with("21") => {
             Failure::Violation(error.to_string())
         }
-        "EL001" | "EL002" => Error::Refused(reported.message().to_owned()).into(),
+        "EL001" | "EL002" => Error::Unavailable(reported.message().to_owned()).into(),
         code if code.starts_with("22") || code.starts_with("54") => {
             Error::Invalid(error.to_string()).into()
         }
