@@ -104,7 +104,7 @@ pub enum Audit {
 /// `frontrow keys`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Keys {
-    /// Make a key that signs tokens, for auth.signing_key; print its public half, for auth.trusted_keys
+    /// Make a key that signs tokens, for `auth.signing_key`; print its public half, for `auth.trusted_keys`
     New {
         /// Where to keep it; what is there is not replaced
         file: PathBuf,

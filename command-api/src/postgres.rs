@@ -85,13 +85,11 @@ impl Database {
     /// A connection to the server that takes writes; it is looked for again where the last one does not answer.
     pub(crate) async fn acquire(&self) -> Result<PoolConnection<Postgres>, Error> {
         let choice = self.choice();
-        match self.servers[choice.server].acquire().await {
-            Ok(connection) => Ok(connection),
-            Err(_) => {
-                let found = self.find(choice).await?;
-                Ok(self.servers[found.server].acquire().await?)
-            }
+        if let Ok(connection) = self.servers[choice.server].acquire().await {
+            return Ok(connection);
         }
+        let found = self.find(choice).await?;
+        Ok(self.servers[found.server].acquire().await?)
     }
 
     /// A transaction on the server that takes writes.
@@ -101,8 +99,8 @@ impl Database {
 
     /// Looks for the server again where `error` says that the last one takes no writes any more: the next call finds it.
     pub(crate) async fn note(&self, error: &sqlx::Error) {
-        let code = error.as_database_error().and_then(|error| error.code());
-        if code.is_some_and(|code| code == READ_ONLY)
+        let refusal = error.as_database_error();
+        if refusal.is_some_and(|refusal| refusal.code().is_some_and(|code| code == READ_ONLY))
             && let Err(error) = self.find(self.choice()).await
         {
             tracing::warn!(%error, "no server takes writes");

@@ -2,9 +2,14 @@
 //!
 //! Each is opened when a role asks for it, once a process: a process holds nothing open that none of its roles needs.
 
+mod patience;
 mod urls;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context, bail};
 use command_api::{
@@ -12,9 +17,13 @@ use command_api::{
     key_store::{self, HmacPurpose, KeyStore},
 };
 use event_store::{
-    Clock, EventLog,
-    bus::{Bus, LogTailBus},
-    log::{SqliteEventLog, sqlite},
+    Clock, EventLog, PostgresEventLog, SqliteEventLog,
+    bus::{self, Bus, Topic, kafka},
+    leases::{InProcessLeases, Leases, PostgresLeases},
+    log::{
+        postgres::{self, Access as LogAccess},
+        sqlite,
+    },
 };
 use read_model::{Access, ReadModel};
 use tokio::sync::OnceCell;
@@ -22,14 +31,17 @@ use tokio::sync::OnceCell;
 pub(crate) use self::urls::shown;
 pub use self::urls::{Port, check};
 use self::urls::{Store, Transport, transport};
-use crate::config::Settings;
+use crate::config::{Durability, Settings};
 
 /// Everything that keeps something, opened as it is asked for.
 #[derive(Debug)]
 pub struct Adapters {
     settings: Settings,
     data: PathBuf,
+    access: LogAccess,
+    patience: Duration,
     log: OnceCell<Log>,
+    leases: OnceCell<Arc<dyn Leases>>,
     credentials: OnceCell<Arc<dyn Credentials>>,
     keys: OnceCell<Arc<dyn KeyStore>>,
     bus: OnceCell<Arc<dyn Bus>>,
@@ -46,12 +58,15 @@ pub struct Log {
 }
 
 impl Adapters {
-    /// None opened yet.
-    pub fn new(settings: &Settings) -> Self {
+    /// None opened yet. With `access`, a log on a server need not be its primary.
+    pub fn new(settings: &Settings, access: LogAccess) -> Self {
         Self {
             settings: settings.clone(),
             data: settings.server.data.clone(),
+            access,
+            patience: Duration::ZERO,
             log: OnceCell::new(),
+            leases: OnceCell::new(),
             credentials: OnceCell::new(),
             keys: OnceCell::new(),
             bus: OnceCell::new(),
@@ -59,17 +74,48 @@ impl Adapters {
         }
     }
 
+    /// Waits for servers that don't answer yet, and for what other roles make there, `patience` for each.
+    #[must_use]
+    pub fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
     /// The event log.
     ///
     /// # Errors
     /// A log that would not keep what it acknowledges, or one of a newer program.
     pub async fn log(&self) -> anyhow::Result<&Log> {
-        self.log.get_or_try_init(|| self.open_log()).await
+        let lenient = self.access == LogAccess::ReadOnly;
+        let open = || self.open_log();
+        self.log
+            .get_or_try_init(|| self.patiently(Port::Log, lenient, open))
+            .await
     }
 
     /// The event log, if a role has asked for it.
     pub fn opened_log(&self) -> Option<Arc<dyn EventLog>> {
         self.log.get().map(|open| open.log.clone())
+    }
+
+    /// Who leads a job of which there must be one: of this process, where the log is embedded; of all that share it, elsewhere.
+    ///
+    /// # Errors
+    /// A server that can't be reached.
+    pub async fn leases(&self) -> anyhow::Result<Arc<dyn Leases>> {
+        let open = || async {
+            let leases: Arc<dyn Leases> = match Store::of(Port::Log, &self.settings)? {
+                Store::Sqlite(_) => Arc::new(InProcessLeases::default()),
+                Store::Postgres(urls) => {
+                    let opened = PostgresLeases::open(urls, self.postgres()).await;
+                    Arc::new(opened.with_context(|| self.unopened("the leases in", Port::Log))?)
+                }
+            };
+            anyhow::Ok(leases)
+        };
+        let leases = self
+            .leases
+            .get_or_try_init(|| self.patiently(Port::Log, false, open));
+        leases.await.cloned()
     }
 
     /// Password hashes and sessions, in the log's database.
@@ -82,7 +128,10 @@ impl Adapters {
             let opened = credentials::open(&url).await;
             opened.with_context(|| self.unopened("the credentials in", Port::Log))
         };
-        self.credentials.get_or_try_init(open).await.cloned()
+        let credentials = self
+            .credentials
+            .get_or_try_init(|| self.patiently(Port::Log, false, open));
+        credentials.await.cloned()
     }
 
     /// Keys of personal data, fingerprints and e-mail digests.
@@ -91,8 +140,11 @@ impl Adapters {
     /// A store that can't be reached, or one that is not the log's: with new keys, personal data could not be read, addresses could be
     /// taken twice and repeated commands would look like others.
     pub async fn keys(&self) -> anyhow::Result<Arc<dyn KeyStore>> {
-        let keys = self.keys.get_or_try_init(|| self.open_keys()).await;
-        keys.cloned()
+        let open = || self.open_keys();
+        let keys = self
+            .keys
+            .get_or_try_init(|| self.patiently(Port::KeyStore, false, open));
+        keys.await.cloned()
     }
 
     /// How projections and seat maps follow the log.
@@ -101,6 +153,17 @@ impl Adapters {
     /// A bus that can't be reached, or is set up otherwise than configured.
     pub async fn bus(&self) -> anyhow::Result<Arc<dyn Bus>> {
         self.bus.get_or_try_init(|| self.open_bus()).await.cloned()
+    }
+
+    /// Where the relay sends to; `None` where the bus is the log itself.
+    ///
+    /// # Errors
+    /// A URL that names no adapter.
+    pub fn kafka(&self) -> anyhow::Result<Option<kafka::Options>> {
+        Ok(match transport(&self.settings)? {
+            Transport::Log => None,
+            Transport::Kafka(brokers) => Some(kafka::Options::at(brokers, &self.topic())),
+        })
     }
 
     /// What projections write and queries read.
@@ -113,7 +176,11 @@ impl Adapters {
             let model = read_model::open(&url, access).await;
             model.with_context(|| self.unopened("the read model", Port::ReadModel))
         };
-        self.read_model.get_or_try_init(open).await.cloned()
+        let lenient = access == Access::ReadOnly;
+        let model = self
+            .read_model
+            .get_or_try_init(|| self.patiently(Port::ReadModel, lenient, open));
+        model.await.cloned()
     }
 
     /// The file of an embedded log.
@@ -132,9 +199,20 @@ impl Adapters {
     }
 
     async fn open_log(&self) -> anyhow::Result<Log> {
-        let Some(path) = self.log_file()? else {
-            bail!("the Postgres log is not built in");
-        };
+        match Store::of(Port::Log, &self.settings)? {
+            Store::Sqlite(path) => self.open_sqlite_log(&self.data.join(path)).await,
+            Store::Postgres(urls) => {
+                let log = PostgresEventLog::open(urls, self.postgres()).await;
+                let log = log.with_context(|| self.unopened("the log", Port::Log))?;
+                Ok(Log {
+                    clock: Some(log.clock()),
+                    log: Arc::new(log),
+                })
+            }
+        }
+    }
+
+    async fn open_sqlite_log(&self, path: &Path) -> anyhow::Result<Log> {
         let synchronous = &self.settings.log.synchronous;
         let options = sqlite::Options {
             synchronous: synchronous
@@ -142,7 +220,7 @@ impl Adapters {
                 .with_context(|| format!("log.synchronous {synchronous:?} is none of SQLite's"))?,
             ..sqlite::Options::default()
         };
-        let log = SqliteEventLog::open(&path, options).await;
+        let log = SqliteEventLog::open(path, options).await;
         let log = log.with_context(|| format!("the log {} can't be opened", path.display()))?;
         Ok(Log {
             log: Arc::new(log),
@@ -173,11 +251,51 @@ impl Adapters {
         Ok(keys)
     }
 
-    async fn open_bus(&self) -> anyhow::Result<Arc<dyn Bus>> {
-        match transport(&self.settings)? {
-            Transport::Log => Ok(Arc::new(LogTailBus::new(self.log().await?.log.clone()))),
-            Transport::Kafka(_) => bail!("the Kafka bus is not built in"),
+    /// How Postgres is used for the log and its leases.
+    fn postgres(&self) -> postgres::Options {
+        postgres::Options {
+            access: self.access,
+            durability: match self.settings.log.durability {
+                Durability::Replicated => postgres::Durability::Replicated,
+                Durability::Single => postgres::Durability::Single,
+            },
+            ..postgres::Options::default()
         }
+    }
+
+    async fn open_bus(&self) -> anyhow::Result<Arc<dyn Bus>> {
+        let log = match transport(&self.settings)? {
+            Transport::Log => Some(self.log().await?.log.clone()),
+            Transport::Kafka(_) => None,
+        };
+        Ok(bus::open(&self.settings.bus.url, log, &self.topic())?)
+    }
+
+    fn topic(&self) -> Topic {
+        let bus = &self.settings.bus;
+        Topic {
+            name: bus.topic.clone(),
+            partitions: bus.partitions,
+            replication: bus.replication,
+        }
+    }
+
+    /// What is embedded is there or can be made: only servers are waited for.
+    async fn patiently<T, F>(
+        &self,
+        port: Port,
+        lenient: bool,
+        open: impl Fn() -> F,
+    ) -> anyhow::Result<T>
+    where
+        F: Future<Output = anyhow::Result<T>>,
+    {
+        let patience = if port.is_embedded(&self.settings)? {
+            Duration::ZERO
+        } else {
+            self.patience
+        };
+        patience::patiently(patience, lenient, open).await
     }
 
     fn url(&self, port: Port) -> anyhow::Result<String> {

@@ -18,9 +18,10 @@ use edge::{
     probes::Readiness,
     server::ServerConfig,
 };
-use event_store::{Clock, SystemClock};
+use event_store::{Clock, SystemClock, log::postgres::Access};
 use projections::Progress;
 use tokio::net::TcpListener;
+use uuid::Uuid;
 
 use super::{
     AppConfig,
@@ -47,6 +48,8 @@ pub(super) struct Parts {
     /// Whether the start is complete: a client that waits for readiness finds what newcomers are shown.
     pub(super) started: Arc<AtomicBool>,
     pub(super) progress: Progress,
+    /// This process, among the holders of leases.
+    pub(super) holder: Uuid,
 }
 
 /// What the roles serve under the one port, and what must answer before they do.
@@ -60,7 +63,14 @@ pub(super) struct Served {
 pub(super) async fn assemble(config: AppConfig) -> anyhow::Result<(SocketAddr, Parts)> {
     let roles: Roles = config.settings.server.roles.parse()?;
     roles.check_shared(&config.settings)?;
-    let adapters = Adapters::new(&config.settings);
+    let appends = [Role::CommandApi, Role::ProcessManagers, Role::Relay];
+    let access = if appends.iter().any(|role| roles.has(*role)) {
+        Access::ReadWrite
+    } else {
+        Access::ReadOnly
+    };
+    let patience = Duration::from_secs(config.settings.server.start_seconds);
+    let adapters = Adapters::new(&config.settings, access).patient(patience);
     let clock = clock(&config, &roles, &adapters).await?;
     let signer = if roles.has(Role::CommandApi) {
         Some(Arc::new(signing::signer(&config.settings)?))
@@ -80,6 +90,7 @@ pub(super) async fn assemble(config: AppConfig) -> anyhow::Result<(SocketAddr, P
         health: Health::default(),
         started: Arc::default(),
         progress: Progress::default(),
+        holder: Uuid::now_v7(),
     };
     let router = parts.start().await?;
     let addr = parts.listen(router).await?;
@@ -95,9 +106,10 @@ async fn clock(
     if let Some(clock) = &config.clock {
         return Ok(clock.clone());
     }
-    let logs = match roles.need(Port::Log) {
-        true => adapters.log().await?.clock.clone(),
-        false => None,
+    let logs = if roles.need(Port::Log) {
+        adapters.log().await?.clock.clone()
+    } else {
+        None
     };
     Ok(logs.unwrap_or_else(|| Arc::new(SystemClock)))
 }
@@ -124,7 +136,7 @@ impl Parts {
             self.start_query_api(&mut served).await?;
         }
         if self.roles.has(Role::Relay) {
-            self.start_relay(&mut served).await?;
+            self.start_relay().await?;
         }
         if self.roles.has(Role::CommandApi) || self.roles.has(Role::ProcessManagers) {
             self.start_commands(&mut served).await?;

@@ -1,22 +1,25 @@
 //! How each role starts.
 
-use std::{future::ready, mem, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, future::ready, mem, sync::Arc, time::Duration};
 
+use anyhow::Context;
 use command_api::{
     Core, Deps, Executors,
     commands::HmacFingerprints,
     identity::{self, Identity},
     key_store::HmacPurpose,
+    operations::{self, Act},
     passwords::{self, Passwords},
     process_managers,
     reservations::Reservations,
 };
+use domain::operation::acts;
 use edge::{auth::Signer, probes::Readiness};
-use event_store::Committer;
+use event_store::{Committer, relay};
 use read_model::Access;
 
 use super::assembly::{Parts, Served};
-use crate::{adapters::Port, roles::Role};
+use crate::{adapters::Port, config::Durability, integration, operator, roles::Role};
 
 impl Parts {
     pub(super) async fn start_projections(&self, served: &mut Served) -> anyhow::Result<()> {
@@ -67,11 +70,25 @@ impl Parts {
     }
 
     /// Where projections follow the log itself, there is nothing to relay.
-    pub(super) async fn start_relay(&self, _served: &mut Served) -> anyhow::Result<()> {
-        if Port::Bus.is_embedded(&self.config.settings)? {
+    pub(super) async fn start_relay(&self) -> anyhow::Result<()> {
+        let Some(kafka) = self.adapters.kafka()? else {
             return Ok(());
-        }
-        self.adapters.bus().await.map(drop)
+        };
+        let deps = relay::Deps {
+            log: self.adapters.log().await?.log.clone(),
+            leases: self.adapters.leases().await?,
+            holder: self.holder,
+            clock: self.clock.clone(),
+            kafka,
+            integration: integration::TOPICS.map(str::to_owned).into(),
+            route: Arc::new(integration::route),
+        };
+        let relaying = &self.stages.relaying;
+        // The relay has logged why it can't go on: the process stays, unready.
+        let relay = relay::run(deps, relaying.end.clone());
+        let relay = async move { drop(relay.await) };
+        relaying.run("the relay", &self.health, relay);
+        Ok(())
     }
 
     /// The command API, the process managers, or both over the same executors.
@@ -86,6 +103,8 @@ impl Parts {
                 core,
                 keys: self.adapters.keys().await?,
                 credentials: self.adapters.credentials().await?,
+                leases: self.adapters.leases().await?,
+                holder: self.holder,
             };
             let managing = &self.stages.managing;
             let managers = process_managers::run(deps, managing.end.clone());
@@ -107,6 +126,7 @@ impl Parts {
             &deciding.tasks,
             &deciding.end,
         );
+        self.record_durability(&executors).await?;
         Ok(Core {
             log,
             clock: self.clock.clone(),
@@ -117,6 +137,25 @@ impl Parts {
                 deadline: Duration::from_millis(executor.deadline_ms),
             },
         })
+    }
+
+    /// What is written without a standby is preceded by who accepted that, and why.
+    async fn record_durability(&self, executors: &Executors) -> anyhow::Result<()> {
+        let log = &self.config.settings.log;
+        if log.durability == Durability::Replicated {
+            return Ok(());
+        }
+        let act = Act {
+            act: acts::DURABILITY_SINGLE,
+            subject: "log".to_owned(),
+            arguments: BTreeMap::from([("roles".to_owned(), self.roles.to_string())]),
+            actor: operator::name(),
+            reason: log.durability_reason.clone(),
+        };
+        let recorded = operations::record(&executors.operations, act).await;
+        let position = recorded.context("the reason for a single disk can't be recorded")?;
+        tracing::warn!(%position, "the log is written to without a standby: a lost disk loses what it acknowledged");
+        Ok(())
     }
 
     async fn command_api(

@@ -4,7 +4,7 @@ use std::{process::ExitCode, sync::Mutex};
 
 use anyhow::{Context, ensure};
 use audit::verify::{Deps, Options, Phase, Progress, Report};
-use event_store::{Clock, SystemClock};
+use event_store::{Clock, SystemClock, log::postgres};
 use indicatif::ProgressBar;
 use read_model::Access;
 
@@ -36,7 +36,7 @@ pub(super) fn status(report: &Report) -> ExitCode {
 /// # Errors
 /// What kept the check from being carried out.
 pub(super) async fn verify(settings: &Settings) -> anyhow::Result<Report> {
-    let adapters = Adapters::new(settings);
+    let adapters = Adapters::new(settings, postgres::Access::ReadOnly);
     if let Some(path) = adapters.log_file()? {
         ensure!(path.is_file(), "there is no log at {}", path.display());
     }

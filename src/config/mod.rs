@@ -9,7 +9,10 @@ use clap::ValueEnum;
 use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
 
-use crate::{adapters, roles::Roles};
+use crate::{
+    adapters::{self, Port},
+    roles::Roles,
+};
 
 /// Every key with its unit and default; also the manual.
 pub const DEFAULTS: &str = include_str!("../../config.default.toml");
@@ -55,6 +58,8 @@ pub struct Server {
     /// Milliseconds.
     pub header_read_timeout_ms: u64,
     /// Seconds.
+    pub start_seconds: u64,
+    /// Seconds.
     pub shutdown_seconds: u64,
     /// Whether an empty folder gets the demo catalogue.
     pub demo_catalogue: bool,
@@ -95,7 +100,7 @@ pub struct Bus {
     /// Its partitions.
     pub partitions: u32,
     /// Its copies.
-    pub replication: u32,
+    pub replication: u16,
 }
 
 /// `[read_model]`.
@@ -233,6 +238,7 @@ impl Settings {
         let Server {
             max_connections,
             header_read_timeout_ms,
+            start_seconds,
             shutdown_seconds,
             ..
         } = self.server;
@@ -242,6 +248,7 @@ impl Settings {
             header_read_timeout_ms,
             100..=60_000,
         )?;
+        within("server.start_seconds", start_seconds, 0..=600)?;
         within("server.shutdown_seconds", shutdown_seconds, 1..=300)?;
         let executor = &self.executor;
         within("executor.mailbox", executor.mailbox as u64, 1..=1_000_000)?;
@@ -268,13 +275,27 @@ impl Settings {
             !self.server.data.as_os_str().is_empty(),
             "server.data must name a folder"
         );
-        ensure!(
-            self.log.durability == Durability::Replicated || !self.log.durability_reason.is_empty(),
-            "log.durability is single: say why, by --reason or log.durability_reason; it is recorded in the log"
-        );
         adapters::check(self)?;
+        self.check_durability()?;
         let roles: Roles = self.server.roles.parse()?;
         roles.check_shared(self)
+    }
+}
+
+impl Settings {
+    fn check_durability(&self) -> anyhow::Result<()> {
+        if self.log.durability == Durability::Replicated {
+            return Ok(());
+        }
+        ensure!(
+            !self.log.durability_reason.trim().is_empty(),
+            "log.durability is single: say why, by --reason or log.durability_reason; it is recorded in the log"
+        );
+        ensure!(
+            !Port::Log.is_embedded(self)?,
+            "log.durability is single, but log.url is a file, which has one disk anyway"
+        );
+        Ok(())
     }
 }
 

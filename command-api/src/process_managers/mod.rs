@@ -19,9 +19,13 @@ use domain::{
     payment::Payment,
     show::Show,
 };
-use event_store::StreamId;
+use event_store::{
+    StreamId,
+    leases::{self, Leases},
+};
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::{
     credentials::Credentials, identity, key_store::KeyStore, process_managers::checkout::Checkout,
@@ -37,19 +41,43 @@ pub struct Deps {
     pub keys: Arc<dyn KeyStore>,
     /// Passwords and sessions, swept.
     pub credentials: Arc<dyn Credentials>,
+    /// Which process leads each of them.
+    pub leases: Arc<dyn Leases>,
+    /// This process, among the leases' holders.
+    pub holder: Uuid,
 }
 
-/// Runs all process managers until `shutdown`.
+/// Runs all process managers until `shutdown`, each as long as this process leads it and no other does. Two leaders at once, while one
+/// that was cut off has not noticed, do no harm: each step has the same id whoever takes it.
 pub async fn run(deps: Deps, shutdown: CancellationToken) {
-    let core = &deps.core;
+    let (deps, core) = (&deps, &deps.core);
     let payments = |stream| payment_due(core, stream).boxed();
     let shows = |stream| show_due(core, stream).boxed();
     tokio::join!(
-        timers::serve(core, Payment::TYPE, payments, &shutdown),
-        timers::serve(core, Show::TYPE, shows, &shutdown),
-        key_expiry::run(core, &shutdown),
-        identity::sweep::run(&deps, &shutdown),
+        lead(deps, "payments", &shutdown, |stop| async move {
+            timers::serve(core, Payment::TYPE, payments, &stop).await;
+        }),
+        lead(deps, "shows", &shutdown, |stop| async move {
+            timers::serve(core, Show::TYPE, shows, &stop).await;
+        }),
+        lead(deps, "key_expiry", &shutdown, |stop| async move {
+            key_expiry::run(core, &stop).await;
+        }),
+        lead(deps, "identity_sweep", &shutdown, |stop| async move {
+            identity::sweep::run(deps, &stop).await;
+        }),
     );
+}
+
+/// Runs one of them while this process leads it.
+async fn lead<F: Future<Output = ()>>(
+    deps: &Deps,
+    name: &'static str,
+    shutdown: &CancellationToken,
+    mut work: impl FnMut(CancellationToken) -> F,
+) {
+    let (leases, stop) = (deps.leases.clone(), shutdown.clone());
+    leases::lead(leases, name, deps.holder, stop, |_, stop| work(stop)).await;
 }
 
 /// Why a due timer could not be served.

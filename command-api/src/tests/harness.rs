@@ -10,7 +10,9 @@ use axum::{
 use chrono::{TimeDelta, TimeZone, Utc};
 use domain::payment::Payment;
 use edge::auth::{Principal, Role, Signer, Verifier};
-use event_store::{Clock, Committer, EventLog, clock::ManualClock, executor::Config, log};
+use event_store::{
+    Clock, Committer, EventLog, clock::ManualClock, executor::Config, leases::InProcessLeases, log,
+};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -181,6 +183,8 @@ impl Api {
             core: self.state.core.clone(),
             keys: self.state.identity.keys.clone(),
             credentials: self.state.identity.credentials.clone(),
+            leases: Arc::new(InProcessLeases::default()),
+            holder: Uuid::now_v7(),
         };
         self.tasks
             .spawn(process_managers::run(deps, self.shutdown.clone()));
