@@ -13,7 +13,6 @@
 //! - **A leader that was cut off only adds duplicates**, which consumers drop. `docs/decisions/0012-kafka-bus.md` says why.
 //! - **Second records.** An event may go to topics for others too, at least once: after a change of leader some come again.
 
-mod lead;
 mod producer;
 mod session;
 mod tails;
@@ -22,7 +21,11 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -35,7 +38,7 @@ use crate::{
         self,
         kafka::{self, topic},
     },
-    leases::{Lease, Leases},
+    leases::{self, Lease, Leases},
     log::{EventLog, RecordedEvent},
     metrics,
 };
@@ -110,35 +113,53 @@ impl From<bus::Error> for Error {
 /// # Errors
 /// [`Error::Diverged`], [`Error::Refused`]: trying again would not help.
 pub async fn run(deps: Deps, shutdown: CancellationToken) -> Result<(), Error> {
-    let leases = Arc::clone(&deps.leases);
-    let (holder, deps) = (deps.holder, &deps);
-    let stop = &shutdown;
-    lead::lead(
-        leases,
-        LEASE,
-        holder,
-        shutdown.clone(),
-        |lease, lost| async move {
-            info!(term = lease.term, "this process relays");
-            metrics::relay_leads(true);
-            let ended = tokio::select! {
-                biased;
-                // Dropping the session throws away what its producer still holds.
-                () = lost.cancelled() => Ok(()),
-                ended = serve(deps, &lease, stop) => ended,
-            };
-            metrics::relay_leads(false);
-            info!(term = lease.term, "this process relays no more");
-            ended
-        },
-    )
-    .await
+    let (leases, holder) = (Arc::clone(&deps.leases), deps.holder);
+    let (ends, failure) = (shutdown.child_token(), OnceLock::new());
+    let term = |lease, stop| {
+        let (deps, shutdown, ends, failure) = (&deps, &shutdown, &ends, &failure);
+        async move {
+            if let Err(error) = lead(deps, &lease, &stop, shutdown).await {
+                error!(%error, "the relay ends");
+                // There is one term at a time.
+                let _ = failure.set(error);
+                ends.cancel();
+            }
+        }
+    };
+    leases::lead(leases, LEASE, holder, ends.clone(), term).await;
+    failure.into_inner().map_or(Ok(()), Err)
 }
 
-/// One term: sessions, each with a producer of its own, until the lease or the process ends.
-async fn serve(deps: &Deps, lease: &Lease, shutdown: &CancellationToken) -> Result<(), Error> {
-    while !shutdown.is_cancelled() {
-        match session(deps, lease, shutdown).await {
+/// One term, until `stop`: at the `shutdown`, what was sent is finished first; a lease that is lost throws it away.
+async fn lead(
+    deps: &Deps,
+    lease: &Lease,
+    stop: &CancellationToken,
+    shutdown: &CancellationToken,
+) -> Result<(), Error> {
+    info!(term = lease.term, "this process relays");
+    metrics::relay_leads(true);
+    let lost = async {
+        stop.cancelled().await;
+        if shutdown.is_cancelled() {
+            std::future::pending::<()>().await;
+        }
+    };
+    let ended = tokio::select! {
+        biased;
+        // Dropping the session throws away what its producer still holds.
+        () = lost => Ok(()),
+        ended = serve(deps, lease, stop) => ended,
+    };
+    metrics::relay_leads(false);
+    info!(term = lease.term, "this process relays no more");
+    ended
+}
+
+/// Sessions, each with a producer of its own, until `stop`.
+async fn serve(deps: &Deps, lease: &Lease, stop: &CancellationToken) -> Result<(), Error> {
+    while !stop.is_cancelled() {
+        match session(deps, lease, stop).await {
             Ok(()) => return Ok(()),
             Err(error @ Error::Lost(_)) => {
                 warn!(%error, "another relays");
@@ -149,21 +170,18 @@ async fn serve(deps: &Deps, lease: &Lease, shutdown: &CancellationToken) -> Resu
                 metrics::relay_restarted();
                 tokio::select! {
                     () = sleep(PAUSE) => {}
-                    () = shutdown.cancelled() => {}
+                    () = stop.cancelled() => {}
                 }
             }
-            Err(error) => {
-                error!(%error, "the relay ends");
-                return Err(error);
-            }
+            Err(error) => return Err(error),
         }
     }
     Ok(())
 }
 
-async fn session(deps: &Deps, lease: &Lease, shutdown: &CancellationToken) -> Result<(), Error> {
+async fn session(deps: &Deps, lease: &Lease, stop: &CancellationToken) -> Result<(), Error> {
     topic::ensure(&deps.kafka, &deps.integration).await?;
     let tails = tails::read(deps).await?;
     let mut session = session::Session::start(deps, lease, tails)?;
-    session.run(shutdown).await
+    session.run(stop).await
 }

@@ -31,7 +31,7 @@ const POLL: Duration = Duration::from_secs(1);
 /// Least time between two watermarks of a partition.
 const WATERMARK_EVERY: Duration = Duration::from_millis(20);
 
-/// How long what was sent may take when the process ends; what takes longer is sent again by the next leader.
+/// How long what was sent may take once the relay is to stop; what takes longer is sent again by the next leader.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// A place in the log, and what stands there.
@@ -105,13 +105,13 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Relays until `shutdown`.
+    /// Relays until `stop`, and finishes what was sent.
     ///
     /// # Errors
     /// [`Error`].
-    pub(super) async fn run(&mut self, shutdown: &CancellationToken) -> Result<(), Error> {
+    pub(super) async fn run(&mut self, stop: &CancellationToken) -> Result<(), Error> {
         let mut commits = self.deps.log.head_changes();
-        while !shutdown.is_cancelled() {
+        while !stop.is_cancelled() {
             self.advance()?;
             commits.mark_unchanged();
             let page = if self.producer.has_room() {
@@ -122,7 +122,7 @@ impl<'a> Session<'a> {
             };
             self.measure(*commits.borrow());
             if page.is_empty() {
-                self.wait(&mut commits, shutdown).await;
+                self.wait(&mut commits, stop).await;
             } else {
                 self.relay(page).await?;
             }
@@ -132,14 +132,14 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    async fn wait(&self, commits: &mut watch::Receiver<Position>, shutdown: &CancellationToken) {
+    async fn wait(&self, commits: &mut watch::Receiver<Position>, stop: &CancellationToken) {
         let is_due = self.acknowledged.position > self.marked;
         tokio::select! {
             () = self.producer.news() => {}
             () = changed(commits) => {}
             () = sleep_until(self.next_watermark), if is_due => {}
             () = sleep(POLL) => {}
-            () = shutdown.cancelled() => {}
+            () = stop.cancelled() => {}
         }
     }
 

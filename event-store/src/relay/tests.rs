@@ -6,11 +6,7 @@ use std::{
     time::Duration,
 };
 
-use rdkafka::{
-    Message, TopicPartitionList,
-    config::FromClientConfigAndContext,
-    consumer::{Consumer, StreamConsumer},
-};
+use rdkafka::Message;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -21,17 +17,13 @@ use super::{
 use crate::{
     bus::{
         Bus, Cursor,
-        kafka::{
-            Audit, audit,
-            client::{self, Context},
-            record,
-        },
+        kafka::{Audit, audit, record, tests::plain_consumer},
     },
     log::{Position, RecordedEvent},
 };
 
 /// How long anything here may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Consumes from the beginning until every partition has come to `last`.
 async fn consume(relayed: &Relayed, last: Position) -> Vec<RecordedEvent> {
@@ -226,16 +218,7 @@ async fn second_records_go_to_their_topics() {
     consume(&relayed, last).await;
     relayed.stop().await;
 
-    let mut config = client::config(&relayed.options);
-    config
-        .set("group.id", topic)
-        .set("auto.offset.reset", "earliest");
-    let consumer: StreamConsumer<Context> =
-        StreamConsumer::from_config_and_context(&config, Context).unwrap();
-    let mut list = TopicPartitionList::new();
-    list.add_partition_range(topic, 0, 1);
-    list.set_all_offsets(rdkafka::Offset::Beginning).unwrap();
-    consumer.assign(&list).unwrap();
+    let consumer = plain_consumer(&relayed.options, topic, 2);
     let mut seen = std::collections::BTreeSet::new();
     let reading = async {
         while seen.len() < 50 {

@@ -34,11 +34,6 @@ pub(crate) fn config(options: &Options) -> ClientConfig {
         .set("socket.connection.setup.timeout.ms", CONNECT_MS)
         .set("reconnect.backoff.max.ms", RECONNECT_MAX_MS)
         .set("message.max.bytes", MAX_RECORD_BYTES.to_string())
-        // A reply that takes more than this is an error, so it must hold a full record and its frame.
-        .set(
-            "receive.message.max.bytes",
-            (16 * MAX_RECORD_BYTES).to_string(),
-        )
         .set("allow.auto.create.topics", "false")
         .set_log_level(RDKafkaLogLevel::Warning);
     config

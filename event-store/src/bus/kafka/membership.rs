@@ -93,7 +93,7 @@ fn take_part(member: &BaseConsumer<Shares>, over: &AtomicBool) {
             Some(Err(error)) => warn!(%error, "the group met an error"),
         }
     }
-    member.context().publish(|mine| mine.clear());
+    member.context().publish(Vec::clear);
 }
 
 /// What the group gave this member.

@@ -24,7 +24,7 @@ pub(crate) mod reader;
 pub(crate) mod record;
 mod subscription;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(crate) mod topic;
 
 use std::{sync::Arc, time::Duration};

@@ -12,7 +12,7 @@ use rdkafka::{
 
 use super::{
     Options,
-    client::{self, ANSWER, Context},
+    client::{self, ANSWER, Context, MAX_RECORD_BYTES},
     record::{self, Record},
     topic,
 };
@@ -40,6 +40,7 @@ impl Reader {
             .set("group.id", &options.topic)
             .set("enable.auto.commit", "false")
             .set("auto.offset.reset", "error")
+            .set("fetch.max.bytes", MAX_RECORD_BYTES.to_string())
             .set("fetch.message.max.bytes", LOOK_BYTES)
             .set("fetch.wait.max.ms", "100");
         let consumer =

@@ -5,31 +5,37 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use async_trait::async_trait;
 use futures::FutureExt;
 use rdkafka::{
-    Offset, TopicPartitionList,
-    config::FromClientConfigAndContext,
-    consumer::{Consumer, StreamConsumer},
+    ClientConfig, ClientContext, Offset, Statistics, TopicPartitionList,
+    config::{FromClientConfigAndContext, RDKafkaLogLevel},
+    consumer::{Consumer, ConsumerContext, StreamConsumer},
     error::{KafkaError, RDKafkaErrorCode},
     message::BorrowedMessage,
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
 
 use super::{
     Options,
-    client::{self, Context, MAX_RECORD_BYTES},
+    client::{self, MAX_RECORD_BYTES},
     place::{Place, Step},
     reader::{Reader, number},
     record::{self, Record},
 };
 use crate::bus::{Cursor, Delivery, Error, Subscription};
 
-/// Most bytes that wait for a consumer that is slow. The library stops fetching beyond it, give or take one fetch.
+/// Most bytes that wait for a consumer that is slow. The library stops fetching beyond it, give or take one fetch from each broker.
 pub(super) const MAX_QUEUED_BYTES: usize = 16 * 1024 * 1024;
 
 /// Most records that are fetched ahead: their bookkeeping counts for nothing in [`MAX_QUEUED_BYTES`].
 const MAX_QUEUED_RECORDS: &str = "20000";
 
-/// Most bytes of one answer, over all its partitions, and of one partition in it.
-const MAX_FETCH_BYTES: usize = 4 * MAX_RECORD_BYTES;
+/// Most bytes of one fetch; no less than a record may have. They are compressed bytes: what they become is not known before.
+const MAX_FETCH_BYTES: usize = MAX_RECORD_BYTES;
+
+/// Most bytes of one partition in it, so that each has its share. A record that is larger comes all the same.
+const MAX_PARTITION_FETCH_BYTES: usize = 256 * 1024;
 
 /// How soon fetching goes on once a slow consumer has caught up; the default of 1 s would be seen as lag.
 const FETCH_AGAIN_MS: &str = "10";
@@ -40,7 +46,7 @@ const FETCH_WAIT_MS: &str = "500";
 /// A consumer's place on the topic.
 pub(super) struct KafkaSubscription {
     /// Taken when it is dropped.
-    consumer: Option<StreamConsumer<Context>>,
+    consumer: Option<StreamConsumer<Watched>>,
     topic: String,
     places: BTreeMap<u32, Place>,
     /// A record taken from the library that belongs to the next delivery.
@@ -50,11 +56,44 @@ pub(super) struct KafkaSubscription {
     patience: Duration,
 }
 
+/// Knows how much the library holds for the consumer, where its statistics are asked for.
+#[derive(Debug, Default)]
+pub(super) struct Watched {
+    queued_bytes: watch::Sender<u64>,
+}
+
+impl ClientContext for Watched {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        client::log(level, facility, text);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let partitions = statistics
+            .topics
+            .values()
+            .flat_map(|t| t.partitions.values());
+        // Each tells of the one queue that they share.
+        let most = partitions.map(|partition| partition.fetchq_size).max();
+        self.queued_bytes.send_replace(most.unwrap_or_default());
+    }
+}
+
+impl ConsumerContext for Watched {}
+
 /// Follows partitions from `from` on.
 ///
 /// # Errors
 /// [`Error`].
 pub(super) async fn subscribe(
+    options: &Options,
+    from: Vec<Cursor>,
+) -> Result<KafkaSubscription, Error> {
+    subscribe_with(&config(options), options, from).await
+}
+
+/// The same, with a client of these settings.
+pub(super) async fn subscribe_with(
+    config: &ClientConfig,
     options: &Options,
     from: Vec<Cursor>,
 ) -> Result<KafkaSubscription, Error> {
@@ -67,7 +106,7 @@ pub(super) async fn subscribe(
             .collect::<Result<Vec<_>, _>>()
     })
     .await?;
-    let consumer = StreamConsumer::from_config_and_context(&config(options), Context)
+    let consumer = StreamConsumer::from_config_and_context(config, Watched::default())
         .map_err(client::unavailable)?;
     let mut list = TopicPartitionList::new();
     for start in &starts {
@@ -138,7 +177,7 @@ fn start(reader: &Reader, mut cursor: Cursor) -> Result<Start, Error> {
     Ok(at(found, found > low))
 }
 
-pub(super) fn config(options: &Options) -> rdkafka::ClientConfig {
+pub(super) fn config(options: &Options) -> ClientConfig {
     let mut config = client::config(options);
     config
         // Only named: a consumer that is assigned its partitions joins no group. The library wants a name all the same.
@@ -148,7 +187,10 @@ pub(super) fn config(options: &Options) -> rdkafka::ClientConfig {
         .set("auto.offset.reset", "error")
         .set("enable.partition.eof", "true")
         .set("fetch.max.bytes", MAX_FETCH_BYTES.to_string())
-        .set("fetch.message.max.bytes", MAX_RECORD_BYTES.to_string())
+        .set(
+            "fetch.message.max.bytes",
+            MAX_PARTITION_FETCH_BYTES.to_string(),
+        )
         .set("fetch.wait.max.ms", FETCH_WAIT_MS)
         .set("fetch.queue.backoff.ms", FETCH_AGAIN_MS)
         .set("queued.min.messages", MAX_QUEUED_RECORDS)
@@ -185,7 +227,7 @@ impl Subscription for KafkaSubscription {
 
 /// What the library handed over.
 enum Taken {
-    Record(Record),
+    Record(Box<Record>),
     End(u32),
     Nothing,
 }
@@ -193,7 +235,7 @@ enum Taken {
 impl Taken {
     fn of(received: Result<BorrowedMessage<'_>, KafkaError>) -> Result<Self, Error> {
         match received {
-            Ok(message) => record::decode(&message).map(Self::Record),
+            Ok(message) => record::decode(&message).map(Box::new).map(Self::Record),
             Err(KafkaError::PartitionEOF(partition)) => {
                 Ok(u32::try_from(partition).map_or(Self::Nothing, Self::End))
             }
@@ -258,7 +300,7 @@ impl KafkaSubscription {
 
     fn note(&mut self, taken: Taken) -> Result<(), Error> {
         match taken {
-            Taken::Record(record) => self.ahead = Some(record),
+            Taken::Record(record) => self.ahead = Some(*record),
             Taken::End(partition) => {
                 if let Some(place) = self.places.get(&partition) {
                     if place.at_end()? {
@@ -283,6 +325,13 @@ impl KafkaSubscription {
                 || Error::Unavailable("the partitions went away".to_owned()),
                 Place::too_short,
             )
+    }
+
+    /// What the library holds for this consumer, in bytes, as it tells next.
+    #[cfg(test)]
+    pub(super) fn queued_bytes(&self) -> watch::Receiver<u64> {
+        let consumer = self.consumer.as_ref().expect("it is not dropped");
+        consumer.client().context().queued_bytes.subscribe()
     }
 
     fn rewind(&self, partition: u32) -> Result<(), Error> {

@@ -178,7 +178,7 @@ fn the_end_of_a_partition_tells_of_another_history() {
         epoch: 1,
         ..Cursor::default()
     };
-    let at_end = |records| follow(cursor, records).unwrap().1.at_end();
+    let at_end = |records: &[Wrote]| follow(cursor, records).unwrap().1.at_end();
     assert!(at_end(&[wrote(5, 3).in_epoch(1)]).unwrap());
     assert!(!at_end(&[wrote(4, 3).in_epoch(1)]).unwrap());
     assert!(!at_end(&[]).unwrap());
