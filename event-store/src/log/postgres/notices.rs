@@ -12,6 +12,7 @@ use tracing::{
     Dispatch, Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
     instrument::WithSubscriber,
+    level_filters::LevelFilter,
     span,
     subscriber::Interest,
 };
@@ -73,6 +74,10 @@ impl Subscriber for Ear {
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         Self::wants(metadata)
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::WARN)
     }
 
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
