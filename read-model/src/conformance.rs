@@ -6,13 +6,23 @@
 #[cfg(test)]
 mod faults;
 mod pages;
+mod parked;
 mod sample;
+mod versions;
 mod writes;
 
 use std::ops::Deref;
 
 pub use self::{
     pages::{lists_are_walked_in_order, shows_are_filtered_and_sorted_by_start},
+    parked::{
+        a_parked_key_holds_back_its_own_reads, parked_events_come_and_go_with_rows,
+        plans_taken_up_late_are_stored,
+    },
+    versions::{
+        a_swap_changes_rows_and_positions_at_once, a_swap_is_refused_where_another_came_first,
+        dropped_versions_leave_nothing, writes_to_a_version_are_in_no_other,
+    },
     writes::{
         checkpoints_compare_and_set, reads_carry_their_projections_position,
         refused_writes_leave_nothing, rows_come_back_as_written, snapshots_stand_still,
@@ -43,6 +53,13 @@ where
         snapshots_stand_still,
         lists_are_walked_in_order,
         shows_are_filtered_and_sorted_by_start,
+        writes_to_a_version_are_in_no_other,
+        a_swap_changes_rows_and_positions_at_once,
+        a_swap_is_refused_where_another_came_first,
+        dropped_versions_leave_nothing,
+        parked_events_come_and_go_with_rows,
+        a_parked_key_holds_back_its_own_reads,
+        plans_taken_up_late_are_stored,
     );
     Ok(())
 }

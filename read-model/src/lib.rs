@@ -31,6 +31,7 @@ mod checkpoint;
 pub mod conformance;
 mod page;
 mod parked;
+mod postgres;
 mod reading;
 mod rows;
 pub mod seat_map;
@@ -54,6 +55,7 @@ pub use crate::{
     checkpoint::{Checkpoint, ProjectionId},
     page::{DEFAULT_LIMIT, Items, MAX_LIMIT, Page},
     parked::Parked,
+    postgres::PostgresReadModel,
     rows::{Document, Keys, Rows, Table},
     seat_map::SeatMap,
     sqlite::SqliteReadModel,
@@ -115,7 +117,7 @@ pub enum Error {
     #[error("the read model is corrupt: {0}")]
     Corrupt(String),
     /// The URL names no adapter.
-    #[error("unknown read model `{0}`; known: sqlite:PATH")]
+    #[error("unknown read model `{0}`; known: sqlite:PATH, postgres://HOST/DATABASE")]
     UnknownScheme(String),
 }
 
@@ -351,7 +353,7 @@ pub enum Access {
     ReadOnly,
 }
 
-/// Opens the adapter that `url` names: `sqlite:PATH`.
+/// Opens the adapter that `url` names: `sqlite:PATH` or `postgres://HOST/DATABASE`.
 ///
 /// # Errors
 /// [`Error::UnknownScheme`]; [`Error::Unavailable`] where the store can't be opened; [`Error::Corrupt`] where a newer
@@ -359,6 +361,9 @@ pub enum Access {
 pub async fn open(url: &str, access: Access) -> Result<Arc<dyn ReadModel>, Error> {
     match url.split_once(':') {
         Some(("sqlite", path)) => Ok(Arc::new(SqliteReadModel::open(path, access).await?)),
+        Some(("postgres" | "postgresql", _)) => {
+            Ok(Arc::new(PostgresReadModel::open(url, access).await?))
+        }
         Some(_) | None => Err(Error::UnknownScheme(url.to_owned())),
     }
 }

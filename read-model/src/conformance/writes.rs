@@ -7,11 +7,15 @@ use super::{
 };
 use crate::{Checkpoint, Error, Keys, ProjectionId, ReadModel, Rows, Table, Versions, Write};
 
-fn advance(projection: ProjectionId, from: u64, to: u64) -> Vec<(Checkpoint, Checkpoint)> {
+pub(super) fn advance(
+    projection: ProjectionId,
+    from: u64,
+    to: u64,
+) -> Vec<(Checkpoint, Checkpoint)> {
     vec![(checkpoint(projection, from), checkpoint(projection, to))]
 }
 
-fn keys(rows: &Rows) -> Keys {
+pub(super) fn keys(rows: &Rows) -> Keys {
     Keys {
         concerts: rows.concerts.keys().copied().collect(),
         shows: rows.shows.keys().copied().collect(),

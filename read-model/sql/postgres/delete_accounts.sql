@@ -1,0 +1,2 @@
+-- $1: the version.
+DELETE FROM accounts WHERE version = $1

@@ -1,0 +1,2 @@
+-- $1: the version.
+DELETE FROM concerts WHERE version = $1

@@ -1,0 +1,2 @@
+-- $1: the version.
+DELETE FROM payments WHERE version = $1

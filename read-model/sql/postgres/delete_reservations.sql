@@ -1,0 +1,2 @@
+-- $1: the version.
+DELETE FROM reservations WHERE version = $1

@@ -1,0 +1,2 @@
+-- $1: the version.
+DELETE FROM sagas WHERE version = $1

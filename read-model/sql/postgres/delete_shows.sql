@@ -1,0 +1,2 @@
+-- $1: the version.
+DELETE FROM shows WHERE version = $1

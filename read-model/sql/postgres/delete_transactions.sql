@@ -1,0 +1,2 @@
+-- $1: the version.
+DELETE FROM transactions WHERE version = $1

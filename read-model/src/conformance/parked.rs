@@ -1,0 +1,269 @@
+//! Parked events.
+
+use domain::ids::ShowId;
+
+use super::{
+    holds,
+    sample::{self, at, checkpoint, id},
+    works,
+    writes::advance,
+};
+use crate::{
+    Checkpoint, Error, Page, Parked, ProjectionId, ReadModel, Rows, ShowFilter, Table, Write,
+    tables::Reservation,
+};
+
+/// An event of `key` that is parked.
+fn parked(projection: ProjectionId, key: &str, position: u64) -> Parked {
+    Parked {
+        projection,
+        version: 1,
+        key: key.to_owned(),
+        partition: 3,
+        position,
+        event: format!("{{\"position\": {position}, \"text\": \"\\\"\u{e4}\"}}"),
+        reason: format!("event {position} can't be applied"),
+        parked_at: at(position),
+    }
+}
+
+fn key(n: u64) -> String {
+    id::<ShowId>(n).to_string()
+}
+
+/// Parked events come back as they were written, by key and position; parking again changes the reason; taking one up goes with the
+/// rows that it made, and only while it is parked: else nothing of the write is stored.
+///
+/// # Errors
+/// What was found wrong.
+pub async fn parked_events_come_and_go_with_rows(model: &dyn ReadModel) -> Result<(), String> {
+    let payments = ProjectionId::Payments;
+    let mut all: Vec<_> = [(1, 10), (1, 9), (2, 8)]
+        .map(|(n, position)| parked(payments, &key(n), position))
+        .into();
+    all.push(parked(ProjectionId::Catalogue, &key(1), 9));
+    let write = Write {
+        advance: advance(payments, 0, 10),
+        park: all.clone(),
+        ..Write::default()
+    };
+    works(model.write(&write).await)?;
+    all.sort_by(|a, b| {
+        (a.projection.name(), &a.key, a.position).cmp(&(b.projection.name(), &b.key, b.position))
+    });
+    let found = works(model.parked(None).await)?;
+    holds(found == all, || {
+        format!("parked are {found:?}, not {all:?}")
+    })?;
+    let mut again = all[1].clone();
+    again.reason = "it still can't".to_owned();
+    again.parked_at = at(77);
+    let write = Write {
+        park: vec![again.clone()],
+        ..Write::default()
+    };
+    works(model.write(&write).await)?;
+    all[1] = again;
+    let found = works(model.parked(Some(payments)).await)?;
+    holds(found == all[1..], || {
+        format!("parked payments are {found:?}, not {:?}", &all[1..])
+    })?;
+    take_up(model, &mut all).await
+}
+
+/// Takes up the first event of a key with the row that it makes; then once more with another one.
+async fn take_up(model: &dyn ReadModel, all: &mut Vec<Parked>) -> Result<(), String> {
+    let payments = ProjectionId::Payments;
+    let write = |row, from, to| {
+        let mut write = Write {
+            advance: advance(payments, from, to),
+            unpark: vec![(payments, key(1), 9)],
+            ..Write::default()
+        };
+        let mut payment = sample::payment(4, 1);
+        payment.position = row;
+        write.rows.payments.insert(payment.payment_id, payment);
+        write
+    };
+    works(model.write(&write(20, 10, 20)).await)?;
+    let answer = model.write(&write(30, 20, 30)).await;
+    holds(
+        matches!(&answer, Err(Error::NotParked { projection, key: of, position: 9 })
+            if projection == payments.name() && *of == key(1)),
+        || format!("an event was taken up twice: {answer:?}"),
+    )?;
+    let stored = works(model.payment(id(4)).await)?;
+    let found = stored.value.map(|payment| payment.position);
+    holds(found == Some(20), || {
+        format!("behind an event that was taken up once stands {found:?}")
+    })?;
+    let stands = works(model.checkpoints(None).await)?;
+    holds(stands == [checkpoint(payments, 20)], || {
+        format!("a refused write moved {stands:?}")
+    })?;
+    let taken_up =
+        |event: &Parked| (event.projection, &event.key, event.position) == (payments, &key(1), 9);
+    all.retain(|event| !taken_up(event));
+    let found = works(model.parked(None).await)?;
+    holds(found == *all, || format!("left are {found:?}, not {all:?}"))
+}
+
+/// A read by key stands before the first parked event of its routing key, a list over many keys before the first of all; reads of other
+/// keys and projections are not held back.
+///
+/// # Errors
+/// What was found wrong.
+pub async fn a_parked_key_holds_back_its_own_reads(model: &dyn ReadModel) -> Result<(), String> {
+    let mut rows = sample::rows();
+    let other = |n| id::<ShowId>(n);
+    for (n, show) in [(11, other(11)), (12, other(12))] {
+        rows.reservations.insert(
+            id(n),
+            Reservation {
+                show_id: show,
+                ..sample::reservation(n, 1)
+            },
+        );
+    }
+    let write = Write {
+        rows,
+        advance: ProjectionId::ALL
+            .into_iter()
+            .flat_map(|projection| advance(projection, 0, 100))
+            .collect(),
+        park: [
+            (ProjectionId::SeatMaps, 41),
+            (ProjectionId::SeatMaps, 40),
+            (ProjectionId::Reservations, 50),
+            (ProjectionId::Points, 60),
+        ]
+        .map(|(projection, position)| parked(projection, &key(11), position))
+        .into(),
+        ..Write::default()
+    };
+    works(model.write(&write).await)?;
+    let page = Page::default();
+    let filter = ShowFilter::default();
+    let of_concert = ShowFilter {
+        concert_id: Some(id(11)),
+        ..filter
+    };
+    for (what, found, expected) in [
+        ("its map", works(model.seat_map(id(11)).await)?.position, 39),
+        ("its show", works(model.show(id(11)).await)?.position, 39),
+        (
+            "another map",
+            works(model.seat_map(id(12)).await)?.position,
+            100,
+        ),
+        (
+            "another show",
+            works(model.show(id(12)).await)?.position,
+            100,
+        ),
+        (
+            "shows",
+            works(model.shows(&filter, &page).await)?.position,
+            39,
+        ),
+        (
+            "shows of a concert",
+            works(model.shows(&of_concert, &page).await)?.position,
+            39,
+        ),
+        (
+            "its reservation",
+            works(model.reservation(id(11)).await)?.position,
+            49,
+        ),
+        (
+            "another reservation",
+            works(model.reservation(id(12)).await)?.position,
+            100,
+        ),
+        (
+            "no reservation",
+            works(model.reservation(id(77)).await)?.position,
+            49,
+        ),
+        (
+            "reservations",
+            works(model.reservations_of(id(1), &page).await)?.position,
+            49,
+        ),
+        (
+            "its account",
+            works(model.account(id(11)).await)?.position,
+            59,
+        ),
+        (
+            "another account",
+            works(model.account(id(12)).await)?.position,
+            100,
+        ),
+        (
+            "its transactions",
+            works(model.transactions_of(id(11), &page).await)?.position,
+            59,
+        ),
+        (
+            "other transactions",
+            works(model.transactions_of(id(1), &page).await)?.position,
+            100,
+        ),
+        (
+            "payments",
+            works(model.payments_of(id(1), &page).await)?.position,
+            100,
+        ),
+        (
+            "a concert",
+            works(model.concert(id(11)).await)?.position,
+            100,
+        ),
+        (
+            "sagas",
+            works(model.sagas(None, &page).await)?.position,
+            100,
+        ),
+    ] {
+        holds(found == expected, || {
+            format!("{what} stands at {found}, not at {expected}")
+        })?;
+    }
+    // Checkpoints tell what has been seen, parked or not.
+    let stands = works(model.checkpoints(None).await)?;
+    let stands = Checkpoint::position_of(ProjectionId::SeatMaps, &stands);
+    holds(stands == 100, || {
+        format!("the checkpoint stands at {stands}")
+    })
+}
+
+/// The plan of a map whose first events were parked, and are taken up behind the checkpoint, is stored.
+///
+/// # Errors
+/// What was found wrong.
+pub async fn plans_taken_up_late_are_stored(model: &dyn ReadModel) -> Result<(), String> {
+    let maps = ProjectionId::SeatMaps;
+    let mut write = Write {
+        advance: advance(maps, 0, 100),
+        park: vec![parked(maps, &key(11), 2)],
+        ..Write::default()
+    };
+    works(model.write(&write).await)?;
+    let mut rows = Rows::default();
+    rows.seat_maps.insert(id(11), sample::seat_map(11, 2));
+    write = Write {
+        rows: rows.clone(),
+        advance: advance(maps, 100, 101),
+        unpark: vec![(maps, key(11), 2)],
+        ..Write::default()
+    };
+    works(model.write(&write).await)?;
+    let mut snapshot = works(model.snapshot(None).await)?;
+    let plans = works(snapshot.page(Table::SeatPlans, None, 10).await)?;
+    let expected = works(rows.documents(Table::SeatPlans))?;
+    holds(plans == expected, || {
+        format!("plans are {plans:?}, not {expected:?}")
+    })
+}

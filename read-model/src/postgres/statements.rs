@@ -1,0 +1,94 @@
+//! The statements, one file each.
+
+use crate::{ProjectionId, Table};
+
+macro_rules! statements {
+    ($($name:ident = $file:literal;)*) => {
+        $(pub(crate) const $name: &str = include_str!(concat!("../../sql/postgres/", $file, ".sql"));)*
+
+        /// All of them, for the test that each one prepares.
+        #[cfg(test)]
+        pub(super) const ALL: &[(&str, &str)] = &[$(($file, $name)),*];
+    };
+}
+
+statements! {
+    BEGIN_SNAPSHOT = "begin_snapshot";
+    CREATE_SCHEMA = "create_schema";
+    DELETE_ACCOUNTS = "delete_accounts";
+    DELETE_CHECKPOINTS = "delete_checkpoints";
+    DELETE_CONCERTS = "delete_concerts";
+    DELETE_PARKED = "delete_parked";
+    DELETE_PAYMENTS = "delete_payments";
+    DELETE_RESERVATIONS = "delete_reservations";
+    DELETE_SAGAS = "delete_sagas";
+    DELETE_SEAT_MAPS = "delete_seat_maps";
+    DELETE_SEAT_PLANS = "delete_seat_plans";
+    DELETE_SHOWS = "delete_shows";
+    DELETE_TRANSACTIONS = "delete_transactions";
+    DROP_VERSION = "drop_version";
+    DUMP_ACCOUNTS = "dump_accounts";
+    DUMP_CONCERTS = "dump_concerts";
+    DUMP_PAYMENTS = "dump_payments";
+    DUMP_RESERVATIONS = "dump_reservations";
+    DUMP_SAGAS = "dump_sagas";
+    DUMP_SEAT_MAPS = "dump_seat_maps";
+    DUMP_SEAT_PLANS = "dump_seat_plans";
+    DUMP_SHOWS = "dump_shows";
+    DUMP_TRANSACTIONS = "dump_transactions";
+    INSERT_FIRST_VERSIONS = "insert_first_versions";
+    INSERT_VERSION = "insert_version";
+    LOAD_ROWS = "load_rows";
+    LOAD_SEAT_MAPS = "load_seat_maps";
+    LOCK_SCHEMA = "lock_schema";
+    LOCK_VERSIONS = "lock_versions";
+    PROMOTE_VERSION = "promote_version";
+    RETIRE_VERSION = "retire_version";
+    SELECT_ACCOUNT = "select_account";
+    SELECT_CHECKPOINTS = "select_checkpoints";
+    SELECT_CONCERT = "select_concert";
+    SELECT_CONCERTS = "select_concerts";
+    SELECT_LIVE_CHECKPOINTS = "select_live_checkpoints";
+    SELECT_PARKED = "select_parked";
+    SELECT_PAYMENT = "select_payment";
+    SELECT_PAYMENTS_OF_CUSTOMER = "select_payments_of_customer";
+    SELECT_RESERVATION = "select_reservation";
+    SELECT_RESERVATIONS_OF_CUSTOMER = "select_reservations_of_customer";
+    SELECT_SAGAS = "select_sagas";
+    SELECT_SAGAS_IN_STATE = "select_sagas_in_state";
+    SELECT_SCHEMA_VERSION = "select_schema_version";
+    SELECT_SEAT_MAP = "select_seat_map";
+    SELECT_SHOW = "select_show";
+    SELECT_SHOWS = "select_shows";
+    SELECT_SHOWS_OF_CONCERT = "select_shows_of_concert";
+    SELECT_TRANSACTIONS_OF_CUSTOMER = "select_transactions_of_customer";
+    SELECT_VERSIONS = "select_versions";
+    WRITE_ROWS = "write_rows";
+}
+
+/// Reads `table` in key order.
+pub(super) const fn dump(table: Table) -> &'static str {
+    match table {
+        Table::Concerts => DUMP_CONCERTS,
+        Table::Shows => DUMP_SHOWS,
+        Table::SeatPlans => DUMP_SEAT_PLANS,
+        Table::SeatMaps => DUMP_SEAT_MAPS,
+        Table::Reservations => DUMP_RESERVATIONS,
+        Table::Payments => DUMP_PAYMENTS,
+        Table::Accounts => DUMP_ACCOUNTS,
+        Table::Transactions => DUMP_TRANSACTIONS,
+        Table::Sagas => DUMP_SAGAS,
+    }
+}
+
+/// Removes the rows of `projection`.
+pub(super) const fn deletes(projection: ProjectionId) -> &'static [&'static str] {
+    match projection {
+        ProjectionId::Catalogue => &[DELETE_CONCERTS, DELETE_SHOWS],
+        ProjectionId::SeatMaps => &[DELETE_SEAT_PLANS, DELETE_SEAT_MAPS],
+        ProjectionId::Reservations => &[DELETE_RESERVATIONS],
+        ProjectionId::Payments => &[DELETE_PAYMENTS],
+        ProjectionId::Points => &[DELETE_ACCOUNTS, DELETE_TRANSACTIONS],
+        ProjectionId::Sagas => &[DELETE_SAGAS],
+    }
+}

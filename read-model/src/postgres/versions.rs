@@ -1,0 +1,170 @@
+//! Versions and parked events.
+
+use domain::time::Timestamp;
+use sqlx::{PgConnection, PgExecutor, PgPool, Postgres, Transaction};
+
+use super::{counted, failed, short, statements};
+use crate::{Error, Parked, ProjectionId, Version, VersionState, reading::restored};
+
+/// Gives each projection that has no version its first one.
+pub(super) async fn begin_first(writer: &PgPool) -> Result<(), Error> {
+    let folds = ProjectionId::ALL.map(|projection| short(projection.fold()));
+    sqlx::query(statements::INSERT_FIRST_VERSIONS)
+        .bind(&ProjectionId::ALL.map(ProjectionId::name)[..])
+        .bind(&folds[..])
+        .execute(writer)
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// All versions. Those of projections that this program does not know are a newer one's business.
+pub(super) async fn versions(executor: impl PgExecutor<'_>) -> Result<Vec<Version>, Error> {
+    let rows: Vec<(String, i32, i32, String)> = sqlx::query_as(statements::SELECT_VERSIONS)
+        .fetch_all(executor)
+        .await
+        .map_err(failed)?;
+    let known = |(projection, version, fold, state): (String, i32, i32, String)| {
+        Some(Version {
+            projection: ProjectionId::from_name(&projection)?,
+            version: u32::try_from(version).ok()?,
+            fold: u32::try_from(fold).ok()?,
+            state: VersionState::from_name(&state)?,
+        })
+    };
+    Ok(rows.into_iter().filter_map(known).collect())
+}
+
+pub(super) async fn begin(writer: &PgPool, projection: ProjectionId) -> Result<u32, Error> {
+    let mut tx = lock(writer, projection).await?;
+    let version: i32 = sqlx::query_scalar(statements::INSERT_VERSION)
+        .bind(projection.name())
+        .bind(short(projection.fold()))
+        .fetch_one(&mut *tx)
+        .await
+        .map_err(failed)?;
+    tx.commit().await.map_err(failed)?;
+    counted(version)
+}
+
+pub(super) async fn swap(
+    writer: &PgPool,
+    projection: ProjectionId,
+    version: u32,
+    instead_of: u32,
+) -> Result<(), Error> {
+    let mut tx = lock(writer, projection).await?;
+    if !change(&mut tx, statements::RETIRE_VERSION, projection, instead_of).await? {
+        let projection = projection.name().to_owned();
+        return Err(Error::NotLive {
+            projection,
+            version: instead_of,
+        });
+    }
+    let beside = version != instead_of;
+    if !beside || !change(&mut tx, statements::PROMOTE_VERSION, projection, version).await? {
+        return Err(absent(projection, version));
+    }
+    tx.commit().await.map_err(failed)
+}
+
+pub(super) async fn drop_version(
+    writer: &PgPool,
+    projection: ProjectionId,
+    version: u32,
+) -> Result<(), Error> {
+    let mut tx = lock(writer, projection).await?;
+    if !change(&mut tx, statements::DROP_VERSION, projection, version).await? {
+        let there = versions(&mut *tx).await?;
+        let stays = |v: &Version| (v.projection, v.version) == (projection, version);
+        return Err(if there.iter().any(stays) {
+            let projection = projection.name().to_owned();
+            Error::Live {
+                projection,
+                version,
+            }
+        } else {
+            absent(projection, version)
+        });
+    }
+    for statement in [statements::DELETE_CHECKPOINTS, statements::DELETE_PARKED] {
+        change(&mut tx, statement, projection, version).await?;
+    }
+    for statement in statements::deletes(projection) {
+        sqlx::query(statement)
+            .bind(short(version))
+            .execute(&mut *tx)
+            .await
+            .map_err(failed)?;
+    }
+    tx.commit().await.map_err(failed)
+}
+
+/// A transaction in which nobody else changes the versions of `projection`, or writes to them.
+async fn lock(
+    writer: &PgPool,
+    projection: ProjectionId,
+) -> Result<Transaction<'static, Postgres>, Error> {
+    let mut tx = writer.begin().await.map_err(failed)?;
+    sqlx::query(statements::LOCK_VERSIONS)
+        .bind(projection.name())
+        .execute(&mut *tx)
+        .await
+        .map_err(failed)?;
+    Ok(tx)
+}
+
+/// Whether `statement` changed anything.
+async fn change(
+    connection: &mut PgConnection,
+    statement: &'static str,
+    projection: ProjectionId,
+    version: u32,
+) -> Result<bool, Error> {
+    let changed = sqlx::query(statement)
+        .bind(projection.name())
+        .bind(short(version))
+        .execute(connection)
+        .await
+        .map_err(failed)?;
+    Ok(changed.rows_affected() > 0)
+}
+
+fn absent(projection: ProjectionId, version: u32) -> Error {
+    let projection = projection.name().to_owned();
+    Error::NoVersion {
+        projection,
+        version,
+    }
+}
+
+type ParkedRow = (String, i32, String, i32, i64, String, String, i64);
+
+pub(super) async fn parked(
+    pool: &PgPool,
+    projection: Option<ProjectionId>,
+) -> Result<Vec<Parked>, Error> {
+    let rows: Vec<ParkedRow> = sqlx::query_as(statements::SELECT_PARKED)
+        .bind(projection.map(ProjectionId::name))
+        .fetch_all(pool)
+        .await
+        .map_err(failed)?;
+    rows.into_iter()
+        .filter_map(|row| Some((ProjectionId::from_name(&row.0)?, row)))
+        .map(
+            |(projection, (_, version, key, partition, position, event, reason, at))| {
+                Ok(Parked {
+                    projection,
+                    version: counted(version)?,
+                    key,
+                    partition: counted(partition)?,
+                    position: restored(position)?,
+                    event,
+                    reason,
+                    parked_at: Timestamp::from_timestamp_micros(at)
+                        .ok_or_else(|| Error::Corrupt(format!("a time of {at}")))?,
+                })
+            },
+        )
+        .collect()
+}
