@@ -13,6 +13,7 @@
 //! | `FRONTROW_TEST_KAFKA_MOCK` | Set where these are librdkafka's mock cluster |
 //! | `FRONTROW_TEST_SKIPPED` | A file to which each skipped test adds a line |
 //! | `FRONTROW_TEST_USED` | A file to which each server adds a line when it is started |
+//! | `FRONTROW_TEST_FAULTS` | A file to which each round of a fault adds a line |
 
 mod cluster;
 mod database;
@@ -28,7 +29,7 @@ pub use database::{Database, log_database, read_model_database};
 pub use haproxy::Haproxy;
 pub use home::Home;
 pub use kafka::Kafka;
-pub use notes::skip;
+pub use notes::{fault, skip};
 pub use postgres::{Options, Postgres, StandbyOptions};
 
 /// Where Kafka listens, for a test that librdkafka's mock cluster serves as well; a run against that is noted as skipped all the same.

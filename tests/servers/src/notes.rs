@@ -7,6 +7,17 @@ pub(crate) const SKIPPED: &str = "FRONTROW_TEST_SKIPPED";
 /// The file to which each server adds a line when it was started.
 pub(crate) const USED: &str = "FRONTROW_TEST_USED";
 
+/// The file to which each round of a fault adds a line.
+pub(crate) const FAULTS: &str = "FRONTROW_TEST_FAULTS";
+
+/// Notes what came of one round of a fault: what was killed, the commands acknowledged before and after, not served meanwhile, unknown,
+/// lost, and the time from the fault to the first command acknowledged again.
+pub fn fault(row: &[String; 7]) {
+    note(FAULTS, &(row.join("\t") + "\n"));
+    let line = format!("fault: {}\n", row.join(", "));
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
 /// Notes that a test was skipped, for want of what.
 pub fn skip(test: &str, want: &str) {
     let line = format!("{test}: {want}\n");

@@ -246,6 +246,18 @@ impl Postgres {
         connection.close().await
     }
 
+    /// Asks a database for one number.
+    ///
+    /// # Panics
+    /// Where it gives none.
+    pub async fn number(&self, database: &str, sql: &str) -> i64 {
+        let mut connection = PgConnection::connect(&self.url(database))
+            .await
+            .expect("a running server takes a connection");
+        let number = sqlx::query_scalar(sql).fetch_one(&mut connection).await;
+        number.expect("the question has one number for an answer")
+    }
+
     /// Asks until the answer is yes.
     async fn until_true(&self, sql: &str, values: &[&str]) {
         let asked = until(PATIENCE, async || {

@@ -16,7 +16,8 @@ use crate::{output::Summary, shared::Shared};
 /// Runs the command to its end. The answer is its exit status.
 pub(crate) async fn run(command: &[OsString]) -> ExitCode {
     let notes = Home::new("tests");
-    let (skipped, used) = (notes.path().join("skipped"), notes.path().join("used"));
+    let note = |name: &str| notes.path().join(name);
+    let (skipped, used, faults) = (note("skipped"), note("used"), note("faults"));
     let shared = Shared::start().await;
     let servers = shared.describe();
     let started = Command::new(&command[0])
@@ -24,6 +25,7 @@ pub(crate) async fn run(command: &[OsString]) -> ExitCode {
         .envs(shared.variables())
         .env("FRONTROW_TEST_SKIPPED", &skipped)
         .env("FRONTROW_TEST_USED", &used)
+        .env("FRONTROW_TEST_FAULTS", &faults)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn();
@@ -41,7 +43,7 @@ pub(crate) async fn run(command: &[OsString]) -> ExitCode {
     .await
     .expect("a reader of lines does not panic");
     let report = report(&servers, &lines(&used), &shared.missing, &lines(&skipped));
-    eprint!("{report}");
+    eprint!("{report}{}", table(&faults));
     drop(shared);
     summary.write();
     child.map_or(ExitCode::FAILURE, exit_code)
@@ -90,4 +92,36 @@ fn report(
         &mut skipped.iter(),
     );
     report
+}
+
+/// The rounds of the faults in columns, in the order in which they ran; nothing where there was none.
+fn table(file: &Path) -> String {
+    const HEAD: &str =
+        "fault\tacknowledged before\tafter\tnot served\tunknown\tlost\tfirst acknowledged after";
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let rows: Vec<Vec<&str>> = std::iter::once(HEAD)
+        .chain(text.lines())
+        .map(|line| line.split('\t').collect())
+        .collect();
+    if rows.len() == 1 {
+        return String::new();
+    }
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let mut table = String::new();
+    for row in &rows {
+        for (column, cell) in row.iter().enumerate() {
+            let width = width(column);
+            // What is counted stands to the right.
+            if column == 0 {
+                write!(table, "{cell:<width$}").expect("a string takes a cell");
+            } else {
+                write!(table, "  {cell:>width$}").expect("a string takes a cell");
+            }
+        }
+        table.push('\n');
+    }
+    table
 }

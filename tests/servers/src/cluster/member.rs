@@ -107,6 +107,12 @@ impl Member {
         }
     }
 
+    /// Whether it says that it leads.
+    pub(super) async fn leads(&self, metric: &str) -> Result<bool, String> {
+        let value = probe::metric(&self.address(), metric).await?;
+        Ok(value > 0.5)
+    }
+
     pub(super) fn signal(&self, signal: Signal) {
         if let Some(process) = self.process().as_ref() {
             send(process.id(), signal);

@@ -8,10 +8,13 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
 };
 
 use self::member::Member;
-use crate::{Database, Haproxy, Home, apache_kafka, log_database, read_model_database};
+use crate::{
+    Database, Haproxy, Home, apache_kafka, log_database, read_model_database, wait::until,
+};
 
 /// Partitions of a test's topic: more than workers, so that each has several.
 const PARTITIONS: u32 = 6;
@@ -31,6 +34,10 @@ const MEMBERS: [(&str, &str); 11] = [
     (READS_THE_REPLICA, "query-api"),
     ("audit", "audit"),
 ];
+/// How long a leader may take to appear: several terms.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// 1 where a process relays.
+const RELAY_LEADS: &str = "event_store_relay_leader";
 const READS_THE_REPLICA: &str = "query-api-2";
 
 /// Where the roles keep what they know.
@@ -258,6 +265,22 @@ impl Cluster {
     /// Whether a process says that it is ready.
     pub async fn is_ready(&self, member: &str) -> bool {
         self.member(member).is_ready().await.is_ok()
+    }
+
+    /// The relay that says that it leads, once one does.
+    ///
+    /// # Panics
+    /// Where none does.
+    pub async fn leading_relay(&self) -> &'static str {
+        let leader = until(PATIENCE, async || {
+            for relay in self.with_role("relay") {
+                if relay.leads(RELAY_LEADS).await == Ok(true) {
+                    return Ok(relay.name());
+                }
+            }
+            Err("no relay leads".to_owned())
+        });
+        leader.await.unwrap_or_else(|reason| panic!("{reason}"))
     }
 
     /// The last lines of a process's log.

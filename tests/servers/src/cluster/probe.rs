@@ -16,6 +16,25 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// # Errors
 /// Why there is none.
 pub(super) async fn status(address: &str, path: &str) -> Result<u16, String> {
+    let answer = answer(address, path).await?;
+    let status = answer.split(' ').nth(1).and_then(|word| word.parse().ok());
+    status.ok_or_else(|| format!("no HTTP answer: {answer}"))
+}
+
+/// The value of a metric without labels, as a process shows it now.
+///
+/// # Errors
+/// Why there is none.
+pub(super) async fn metric(address: &str, name: &str) -> Result<f64, String> {
+    let answer = answer(address, "/metrics").await?;
+    let value = answer
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    value.ok_or_else(|| format!("{address} shows no {name}"))
+}
+
+/// The whole answer to a GET.
+async fn answer(address: &str, path: &str) -> Result<String, String> {
     let ask = async {
         let mut stream = TcpStream::connect(address).await?;
         let request =
@@ -29,7 +48,5 @@ pub(super) async fn status(address: &str, path: &str) -> Result<u16, String> {
     let answer = answer
         .map_err(|_| format!("no answer within {PATIENCE:?}"))?
         .map_err(|error| error.to_string())?;
-    let answer = String::from_utf8_lossy(&answer);
-    let status = answer.split(' ').nth(1).and_then(|word| word.parse().ok());
-    status.ok_or_else(|| format!("no HTTP answer: {answer}"))
+    Ok(String::from_utf8_lossy(&answer).into_owned())
 }
