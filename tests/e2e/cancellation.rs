@@ -3,11 +3,14 @@
 use futures::future::join_all;
 use serde_json::json;
 
-use crate::harness::{Fan, Sale, TestApp};
+use crate::harness::{Fan, Sale, TestApp, both_ways};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_sold_reservation_is_refunded() {
-    let app = TestApp::start().await;
+both_ways!(
+    every_sold_reservation_is_refunded,
+    only_its_organizer_calls_a_show_off,
+);
+
+async fn every_sold_reservation_is_refunded(app: TestApp) {
     let sale = Sale::open(&app).await;
     let fans = join_all((0..12).map(|_| Fan::with_points(&app, 100))).await;
     for (n, fan) in fans.iter().enumerate() {
@@ -56,9 +59,7 @@ async fn every_sold_reservation_is_refunded() {
     app.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn only_its_organizer_calls_a_show_off() {
-    let app = TestApp::start().await;
+async fn only_its_organizer_calls_a_show_off(app: TestApp) {
     let sale = Sale::open(&app).await;
     let stranger = app.token(edge::auth::Role::Organizer, uuid::Uuid::now_v7());
     let reason = json!({"reason": "envy"});

@@ -2,14 +2,22 @@
 
 use chrono::TimeDelta;
 use edge::auth::Role;
+use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{Fan, Sale, TestApp, plan, show_settings, venue_file};
+use crate::harness::{Fan, Sale, TestApp, both_ways, plan, show_settings, venue_file};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_show_is_set_up_and_found() {
-    let app = TestApp::start().await;
+both_ways!(
+    a_show_is_set_up_and_found,
+    a_bad_plan_is_refused_by_its_place,
+    a_plan_that_is_too_deep_or_too_large_is_refused_unread,
+    the_arena_is_imported_whole,
+    a_show_must_fit_its_venue_and_organizer,
+    house_seats_are_taken_out_of_sale_and_put_back,
+);
+
+async fn a_show_is_set_up_and_found(app: TestApp) {
     let sale = Sale::open(&app).await;
     let show = app
         .get_at(&sale.path(""), "", &sale.position)
@@ -115,9 +123,7 @@ fn spoiled(pointer: &str, value: Value) -> Value {
     plan
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_bad_plan_is_refused_by_its_place() {
-    let app = TestApp::start().await;
+async fn a_bad_plan_is_refused_by_its_place(app: TestApp) {
     let organizer = app.token(Role::Organizer, Uuid::now_v7());
     let seat =
         |n: u32| json!({"seat_guid": format!("s{n}"), "seat_number": "1", "category": "Stalls"});
@@ -154,13 +160,11 @@ async fn a_bad_plan_is_refused_by_its_place() {
     app.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_plan_that_is_too_deep_or_too_large_is_refused_unread() {
-    let app = TestApp::start().await;
+async fn a_plan_that_is_too_deep_or_too_large_is_refused_unread(app: TestApp) {
     let organizer = app.token(Role::Organizer, Uuid::now_v7());
     let post = app
         .client
-        .post(format!("{}/v1/venues", app.base))
+        .post(app.url(&Method::POST, "/v1/venues"))
         .bearer_auth(&organizer);
     let deep = format!(
         r#"{{"name":"Hall","seating_plan":{}{}}}"#,
@@ -182,9 +186,7 @@ async fn a_plan_that_is_too_deep_or_too_large_is_refused_unread() {
     app.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_arena_is_imported_whole() {
-    let app = TestApp::start().await;
+async fn the_arena_is_imported_whole(app: TestApp) {
     let organizer = app.token(Role::Organizer, Uuid::now_v7());
     let body = json!({"name": "Arena", "seating_plan": venue_file("arena-15k.seating-plan.json"), "focus": {"x": 3600, "y": 2400}});
     let venue = app
@@ -199,9 +201,7 @@ async fn the_arena_is_imported_whole() {
     app.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_show_must_fit_its_venue_and_organizer() {
-    let app = TestApp::start().await;
+async fn a_show_must_fit_its_venue_and_organizer(app: TestApp) {
     let sale = Sale::open(&app).await;
     let mut show = show_settings(&app);
     show["concert_id"] = json!(sale.concert);
@@ -230,9 +230,7 @@ async fn a_show_must_fit_its_venue_and_organizer() {
     app.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn house_seats_are_taken_out_of_sale_and_put_back() {
-    let app = TestApp::start().await;
+async fn house_seats_are_taken_out_of_sale_and_put_back(app: TestApp) {
     let sale = Sale::open(&app).await;
     let fan = Fan::with_points(&app, 100).await;
     let block = json!({"seats": ["A-1-1", "A-1-2"], "reason": "camera"});

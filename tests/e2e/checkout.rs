@@ -11,9 +11,16 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    harness::{DataFolder, Fan, Sale, TestApp, assert_clean},
+    harness::{DataFolder, Fan, Sale, TestApp, assert_clean, both_ways},
     operation::{Served, token},
 };
+
+both_ways!(
+    too_few_points_are_refused_and_nothing_is_lost,
+    fifty_payments_of_one_reservation_debit_once,
+    another_ones_reservation_is_not_found,
+    a_confirmed_reservation_is_not_given_back_but_refunded,
+);
 
 /// The steps of checkout, after each of which a process may die.
 const STEPS: [&str; 4] = [
@@ -23,9 +30,7 @@ const STEPS: [&str; 4] = [
     "payment.completed",
 ];
 
-#[tokio::test(flavor = "multi_thread")]
-async fn too_few_points_are_refused_and_nothing_is_lost() {
-    let app = TestApp::start().await;
+async fn too_few_points_are_refused_and_nothing_is_lost(app: TestApp) {
     let sale = Sale::open(&app).await;
     let fan = Fan::with_points(&app, 15).await;
     let held = sale.hold(&app, &fan, &["A-1-1", "A-1-2"]).await;
@@ -50,9 +55,7 @@ async fn too_few_points_are_refused_and_nothing_is_lost() {
     app.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn fifty_payments_of_one_reservation_debit_once() {
-    let app = TestApp::start().await;
+async fn fifty_payments_of_one_reservation_debit_once(app: TestApp) {
     let sale = Sale::open(&app).await;
     let fan = Fan::with_points(&app, 1_000).await;
     let held = sale.hold(&app, &fan, &["A-1-1"]).await;
@@ -114,9 +117,7 @@ async fn a_repeated_payment_answers_the_same() {
     app.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn another_ones_reservation_is_not_found() {
-    let app = TestApp::start().await;
+async fn another_ones_reservation_is_not_found(app: TestApp) {
     let sale = Sale::open(&app).await;
     let (owner, thief) = (Fan::new(&app), Fan::with_points(&app, 100).await);
     let held = sale.hold(&app, &owner, &["A-1-1"]).await;
@@ -151,9 +152,7 @@ async fn another_ones_reservation_is_not_found() {
     app.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_confirmed_reservation_is_not_given_back_but_refunded() {
-    let app = TestApp::start().await;
+async fn a_confirmed_reservation_is_not_given_back_but_refunded(app: TestApp) {
     let sale = Sale::open(&app).await;
     let fan = Fan::with_points(&app, 100).await;
     let (held, paid) = sale.buy(&app, &fan, &["A-1-1"]).await;

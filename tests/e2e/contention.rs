@@ -3,11 +3,14 @@
 use futures::future::join_all;
 use serde_json::json;
 
-use crate::harness::{Fan, Sale, TestApp};
+use crate::harness::{Fan, Sale, TestApp, both_ways};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn two_hundred_buyers_of_one_seat_get_one_sale() {
-    let app = TestApp::start().await;
+both_ways!(
+    two_hundred_buyers_of_one_seat_get_one_sale,
+    a_rush_sells_each_place_once_and_no_more,
+);
+
+async fn two_hundred_buyers_of_one_seat_get_one_sale(app: TestApp) {
     let sale = Sale::open(&app).await;
     let fans: Vec<Fan> = (0..200).map(|_| Fan::new(&app)).collect();
     let body = sale.seats(&["A-1-1"]);
@@ -28,9 +31,7 @@ async fn two_hundred_buyers_of_one_seat_get_one_sale() {
     app.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_rush_sells_each_place_once_and_no_more() {
-    let app = TestApp::start().await;
+async fn a_rush_sells_each_place_once_and_no_more(app: TestApp) {
     let sale = Sale::open(&app).await;
     let fans = join_all((0..200).map(|_| Fan::with_points(&app, 100))).await;
     let purchase = async |(n, fan): (usize, &Fan)| {
@@ -62,4 +63,13 @@ async fn a_rush_sells_each_place_once_and_no_more() {
         .await;
     assert_eq!(show["available"], 0);
     app.finish().await;
+}
+
+/// Two command APIs decide on one show at once, and neither knows of the other: they meet in the log alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rush_without_a_proxy_sells_each_place_once_and_finds_nobody_busy() {
+    let test = "a rush without a proxy sells each place once and finds nobody busy";
+    if let Some(app) = TestApp::scattered(test).await {
+        a_rush_sells_each_place_once_and_no_more(app).await;
+    }
 }

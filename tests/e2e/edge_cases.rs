@@ -2,20 +2,21 @@
 
 use std::time::Duration;
 
+use reqwest::Method;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::harness::{Fan, Sale, TestApp};
+use crate::harness::{Fan, Sale, TestApp, both_ways};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_error_is_a_problem_document() {
-    let app = TestApp::start().await;
+both_ways!(every_error_is_a_problem_document,);
+
+async fn every_error_is_a_problem_document(app: TestApp) {
     let fan = Fan::new(&app);
     app.get("/v1/nothing/here", "")
         .await
         .refused(404, "no_such_route");
     let wrong = app
-        .call(reqwest::Method::DELETE, "/v1/concerts", "", None)
+        .call(Method::DELETE, "/v1/concerts", "", None)
         .send()
         .await;
     assert!(wrong.headers.contains_key("allow"));
@@ -27,7 +28,7 @@ async fn every_error_is_a_problem_document() {
         .refused(413, "body_too_large");
     let post = |body: &'static str, media: &'static str| {
         app.client
-            .post(format!("{}/v1/points/charges", app.base))
+            .post(app.url(&Method::POST, "/v1/points/charges"))
             .bearer_auth(&fan.token)
             .header("content-type", media)
             .body(body)
@@ -67,7 +68,8 @@ async fn every_error_is_a_problem_document() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_never_ends_its_headers_is_let_go() {
     let app = TestApp::start().await;
-    let address = app.base.strip_prefix("http://").unwrap();
+    let url = app.url(&Method::GET, "");
+    let address = url.strip_prefix("http://").unwrap();
     let mut slow = tokio::net::TcpStream::connect(address).await.unwrap();
     slow.write_all(b"GET /v1/concerts HTTP/1.1\r\nhost: x\r\nx-slow: ")
         .await
@@ -110,7 +112,7 @@ async fn probes_metrics_and_documents_are_served() {
     }
     let page = app
         .client
-        .get(format!("{}/docs/", app.base))
+        .get(app.url(&Method::GET, "/docs/"))
         .send()
         .await
         .unwrap();

@@ -2,11 +2,19 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Fan, Sale, TestApp};
+use crate::harness::{Fan, Sale, TestApp, both_ways};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn seats_are_held_paid_and_seen_as_sold() {
-    let app = TestApp::start().await;
+both_ways!(
+    seats_are_held_paid_and_seen_as_sold,
+    a_taken_seat_is_refused_with_alternatives_that_are_free,
+    best_available_seats_stand_side_by_side,
+    standing_places_are_sold_by_capacity,
+    the_limit_counts_all_reservations_of_a_customer,
+    no_single_seat_is_left_over_where_the_show_says_so,
+    a_hold_that_makes_no_sense_is_refused,
+);
+
+async fn seats_are_held_paid_and_seen_as_sold(app: TestApp) {
     let sale = Sale::open(&app).await;
     let fan = Fan::with_points(&app, 100).await;
     let held = sale.hold(&app, &fan, &["A-2-3", "A-2-4"]).await;
@@ -69,9 +77,7 @@ async fn seats_are_held_paid_and_seen_as_sold() {
     app.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_taken_seat_is_refused_with_alternatives_that_are_free() {
-    let app = TestApp::start().await;
+async fn a_taken_seat_is_refused_with_alternatives_that_are_free(app: TestApp) {
     let sale = Sale::open(&app).await;
     let (first, second) = (Fan::new(&app), Fan::new(&app));
     sale.hold(&app, &first, &["A-5-5", "A-5-6"]).await;
@@ -94,9 +100,7 @@ async fn a_taken_seat_is_refused_with_alternatives_that_are_free() {
     app.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn best_available_seats_stand_side_by_side() {
-    let app = TestApp::start().await;
+async fn best_available_seats_stand_side_by_side(app: TestApp) {
     let sale = Sale::open_with(&app, |show| show["max_seats_per_customer"] = json!(20)).await;
     let fan = Fan::new(&app);
     let held = app
@@ -129,9 +133,7 @@ async fn best_available_seats_stand_side_by_side() {
     app.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn standing_places_are_sold_by_capacity() {
-    let app = TestApp::start().await;
+async fn standing_places_are_sold_by_capacity(app: TestApp) {
     let sale = Sale::open_with(&app, |show| show["max_seats_per_customer"] = json!(48)).await;
     let (first, second) = (Fan::with_points(&app, 1_000).await, Fan::new(&app));
     let held = app
@@ -165,9 +167,7 @@ async fn fan_gets(app: &TestApp, sale: &Sale, fan: &Fan, quantity: u32) {
         .expect(201);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_limit_counts_all_reservations_of_a_customer() {
-    let app = TestApp::start().await;
+async fn the_limit_counts_all_reservations_of_a_customer(app: TestApp) {
     let sale = Sale::open(&app).await;
     let fan = Fan::with_points(&app, 100).await;
     sale.buy(&app, &fan, &["A-1-1", "A-1-2"]).await;
@@ -194,9 +194,7 @@ async fn the_limit_counts_all_reservations_of_a_customer() {
     app.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_single_seat_is_left_over_where_the_show_says_so() {
-    let app = TestApp::start().await;
+async fn no_single_seat_is_left_over_where_the_show_says_so(app: TestApp) {
     let sale = Sale::open_with(&app, |show| show["no_stranded_seats"] = json!(true)).await;
     let fan = Fan::new(&app);
     let gap = sale.seats(&["A-1-2", "A-1-3"]);
@@ -209,9 +207,7 @@ async fn no_single_seat_is_left_over_where_the_show_says_so() {
     app.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_hold_that_makes_no_sense_is_refused() {
-    let app = TestApp::start().await;
+async fn a_hold_that_makes_no_sense_is_refused(app: TestApp) {
     let sale = Sale::open(&app).await;
     let fan = Fan::new(&app);
     let refused = async |body: Value| {

@@ -4,15 +4,19 @@ use edge::auth::Role;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{Fan, Sale, TestApp};
+use crate::harness::{Fan, Sale, TestApp, both_ways};
+
+both_ways!(
+    a_customer_registers_signs_in_and_buys,
+    refresh_tokens_rotate_and_a_stolen_one_ends_the_session,
+    a_session_ends_by_sign_out,
+);
 
 fn ada() -> Value {
     json!({"email": "ada@example.org", "password": "correct horse battery", "name": "Ada Lovelace"})
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_customer_registers_signs_in_and_buys() {
-    let app = TestApp::start().await;
+async fn a_customer_registers_signs_in_and_buys(app: TestApp) {
     let sale = Sale::open(&app).await;
     let registered = app
         .post("/v1/customers", "", &ada())
@@ -85,9 +89,7 @@ async fn an_address_belongs_to_one_customer() {
     app.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn refresh_tokens_rotate_and_a_stolen_one_ends_the_session() {
-    let app = TestApp::start().await;
+async fn refresh_tokens_rotate_and_a_stolen_one_ends_the_session(app: TestApp) {
     app.post("/v1/customers", "", &ada())
         .send()
         .await
@@ -120,9 +122,7 @@ async fn refresh_tokens_rotate_and_a_stolen_one_ends_the_session() {
     app.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_session_ends_by_sign_out() {
-    let app = TestApp::start().await;
+async fn a_session_ends_by_sign_out(app: TestApp) {
     app.post("/v1/customers", "", &ada())
         .send()
         .await

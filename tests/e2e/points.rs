@@ -4,11 +4,15 @@ use edge::auth::Role;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{Fan, Sale, TestApp};
+use crate::harness::{Fan, Sale, TestApp, both_ways};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn each_movement_is_listed() {
-    let app = TestApp::start().await;
+both_ways!(
+    each_movement_is_listed,
+    a_charge_repeated_with_its_key_counts_once,
+    an_amount_must_be_a_positive_whole_number,
+);
+
+async fn each_movement_is_listed(app: TestApp) {
     let sale = Sale::open(&app).await;
     let fan = Fan::new(&app);
     let charged = fan.charge(&app, 70).await;
@@ -37,9 +41,7 @@ async fn each_movement_is_listed() {
     app.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_charge_repeated_with_its_key_counts_once() {
-    let app = TestApp::start().await;
+async fn a_charge_repeated_with_its_key_counts_once(app: TestApp) {
     let fan = Fan::new(&app);
     let body = json!({"amount": 50});
     let first = app
@@ -67,9 +69,7 @@ async fn a_charge_repeated_with_its_key_counts_once() {
     app.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_amount_must_be_a_positive_whole_number() {
-    let app = TestApp::start().await;
+async fn an_amount_must_be_a_positive_whole_number(app: TestApp) {
     let fan = Fan::new(&app);
     for amount in [
         json!(0),

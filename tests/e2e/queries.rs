@@ -2,11 +2,16 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Fan, Sale, TestApp};
+use crate::harness::{Fan, Sale, TestApp, both_ways};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_map_is_filtered_and_priced() {
-    let app = TestApp::start().await;
+both_ways!(
+    the_map_is_filtered_and_priced,
+    an_unchanged_map_is_not_sent_again,
+    a_read_waits_for_the_position_it_names,
+    lists_are_paged_without_gap_or_repeat,
+);
+
+async fn the_map_is_filtered_and_priced(app: TestApp) {
     let sale = Sale::open(&app).await;
     sale.hold(&app, &Fan::new(&app), &["A-3-3"]).await;
     let map = app
@@ -43,9 +48,7 @@ async fn the_map_is_filtered_and_priced() {
     app.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_unchanged_map_is_not_sent_again() {
-    let app = TestApp::start().await;
+async fn an_unchanged_map_is_not_sent_again(app: TestApp) {
     let sale = Sale::open(&app).await;
     let first = app
         .get_at(&sale.path("/seats/status"), "", &sale.position)
@@ -73,9 +76,7 @@ async fn an_unchanged_map_is_not_sent_again() {
     app.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_read_waits_for_the_position_it_names() {
-    let app = TestApp::start().await;
+async fn a_read_waits_for_the_position_it_names(app: TestApp) {
     let sale = Sale::open(&app).await;
     let fan = Fan::new(&app);
     let held = sale.hold(&app, &fan, &["A-1-1"]).await;
@@ -98,9 +99,7 @@ async fn a_read_waits_for_the_position_it_names() {
     app.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn lists_are_paged_without_gap_or_repeat() {
-    let app = TestApp::start().await;
+async fn lists_are_paged_without_gap_or_repeat(app: TestApp) {
     let sale = Sale::open_with(&app, |show| show["max_seats_per_customer"] = json!(50)).await;
     let fan = Fan::new(&app);
     let mut position = Value::Null;

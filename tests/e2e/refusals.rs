@@ -7,11 +7,18 @@ use std::sync::{
 
 use command_api::failpoints::Failpoints;
 use edge::auth::Role;
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::harness::{DataFolder, Fan, Sale, TestApp, plan, show_settings};
+use crate::harness::{DataFolder, Fan, Sale, TestApp, both_ways, plan, show_settings};
+
+both_ways!(
+    what_can_not_be_held_or_paid_says_why,
+    what_can_not_be_set_up_says_why,
+    a_request_that_can_not_be_read_says_why,
+);
 
 /// Holds back for ever who first comes to the failpoint `at`; tells when that is.
 fn stop_once(at: &'static str) -> (Failpoints, Arc<Notify>) {
@@ -86,9 +93,7 @@ async fn a_payment_refused_after_its_debit_gives_the_points_back() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_can_not_be_held_or_paid_says_why() {
-    let app = TestApp::start().await;
+async fn what_can_not_be_held_or_paid_says_why(app: TestApp) {
     let sale = Sale::open(&app).await;
     let fan = Fan::with_points(&app, 100).await;
     let held = sale.hold(&app, &fan, &["A-1-1"]).await;
@@ -133,9 +138,7 @@ async fn what_can_not_be_held_or_paid_says_why() {
     app.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_can_not_be_set_up_says_why() {
-    let app = TestApp::start().await;
+async fn what_can_not_be_set_up_says_why(app: TestApp) {
     let organizer = app.token(Role::Organizer, Uuid::now_v7());
     let spoiled = |pointer: &str, value: Value| {
         let mut plan = plan(2, 3);
@@ -169,9 +172,7 @@ async fn what_can_not_be_set_up_says_why() {
     app.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_can_not_be_read_says_why() {
-    let app = TestApp::start().await;
+async fn a_request_that_can_not_be_read_says_why(app: TestApp) {
     let fan = Fan::new(&app);
     let charge = json!({"amount": 1});
     for key in ["", &"k".repeat(256)] {
@@ -188,7 +189,7 @@ async fn a_request_that_can_not_be_read_says_why() {
     ] {
         let request = app
             .client
-            .post(format!("{}/v1/points/charges", app.base))
+            .post(app.url(&Method::POST, "/v1/points/charges"))
             .bearer_auth(&fan.token);
         let reply = request.header("content-type", media).body(body).send();
         let reply = reply.await.unwrap();

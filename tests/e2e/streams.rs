@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use futures::StreamExt;
+use reqwest::Method;
 use serde_json::Value;
 
-use crate::harness::{Fan, Sale, TestApp};
+use crate::harness::{Fan, Sale, TestApp, both_ways};
+
+both_ways!(watchers_see_each_change_and_resume);
 
 /// One server-sent event.
 #[derive(Debug)]
@@ -23,7 +26,7 @@ struct Watcher {
 
 impl Watcher {
     async fn open(app: &TestApp, path: &str, last: Option<u64>) -> Self {
-        let mut request = app.client.get(format!("{}{path}", app.base));
+        let mut request = app.client.get(app.url(&Method::GET, path));
         if let Some(last) = last {
             request = request.header("last-event-id", last);
         }
@@ -64,9 +67,7 @@ impl Watcher {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn watchers_see_each_change_and_resume() {
-    let app = TestApp::start().await;
+async fn watchers_see_each_change_and_resume(app: TestApp) {
     let sale = Sale::open(&app).await;
     app.get_at(&sale.path("/seats/status"), "", &sale.position)
         .await

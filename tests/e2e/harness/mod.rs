@@ -1,0 +1,205 @@
+//! A system to send requests to, embedded or distributed.
+
+mod http;
+mod sale;
+mod system;
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, Utc};
+use edge::auth::Role;
+use frontrow::app::AppConfig;
+use reqwest::{Client, Method};
+use serde_json::Value;
+use uuid::Uuid;
+
+use self::system::{Distributed, Embedded, System};
+pub(crate) use self::{
+    http::{Call, Reply},
+    sale::{Fan, Sale, plan, show_settings, venue_file},
+    system::{DataFolder, assert_clean},
+};
+
+/// How long a condition may take to come true before the test fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running system: all in this process with embedded adapters and a clock that the test moves, or the roles in processes of their own
+/// on real servers.
+pub(crate) struct TestApp {
+    system: System,
+    pub(crate) client: Client,
+}
+
+/// Makes two tests of each journey: embedded, and distributed on the cluster that all of them share.
+macro_rules! both_ways {
+    ($($journey:ident),+ $(,)?) => {
+        $(
+            mod $journey {
+                use crate::harness::TestApp;
+
+                #[tokio::test(flavor = "multi_thread")]
+                async fn embedded() {
+                    super::$journey(TestApp::start().await).await;
+                }
+
+                #[tokio::test(flavor = "multi_thread")]
+                async fn distributed() {
+                    if let Some(app) = TestApp::distributed(module_path!()).await {
+                        super::$journey(app).await;
+                    }
+                }
+            }
+        )+
+    };
+}
+pub(crate) use both_ways;
+
+impl TestApp {
+    /// Everything in this process, on a fresh folder.
+    pub(crate) async fn start() -> Self {
+        Self::start_on(DataFolder::new(), |_| {}).await
+    }
+
+    pub(crate) async fn start_on(data: DataFolder, change: impl FnOnce(&mut AppConfig)) -> Self {
+        Self::on(System::Embedded(Embedded::start(data, None, change).await))
+    }
+
+    /// The cluster that the tests share; `None`, and a note that `test` was skipped, where there is none.
+    pub(crate) async fn distributed(test: &str) -> Option<Self> {
+        Some(Self::on(System::Distributed(
+            Distributed::shared(test).await?,
+        )))
+    }
+
+    /// A cluster of the test's own without a proxy: the commands on one show go to each command API in turn. `None`, and a note that
+    /// `test` was skipped, where there is none.
+    pub(crate) async fn scattered(test: &str) -> Option<Self> {
+        Some(Self::on(System::Distributed(
+            Distributed::scattered(test).await?,
+        )))
+    }
+
+    fn on(system: System) -> Self {
+        let client = Client::builder()
+            .pool_max_idle_per_host(512)
+            .timeout(Duration::from_mins(1))
+            .build();
+        Self {
+            system,
+            client: client.unwrap(),
+        }
+    }
+
+    /// Stops, and starts again on the same data.
+    pub(crate) async fn restart(self, change: impl FnOnce(&mut AppConfig)) -> Self {
+        Self::on(System::Embedded(self.embedded().restart(change).await))
+    }
+
+    #[track_caller]
+    fn embedded(self) -> Embedded {
+        match self.system {
+            System::Embedded(embedded) => embedded,
+            System::Distributed(_) => panic!("the cluster is shared: others are at it"),
+        }
+    }
+
+    pub(crate) fn token(&self, role: Role, id: Uuid) -> String {
+        self.system.token(role, id)
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.system.now()
+    }
+
+    /// Moves the clock of an embedded system.
+    pub(crate) fn advance(&self, seconds: i64) {
+        self.system.advance(seconds);
+    }
+
+    /// Where a call goes.
+    pub(crate) fn url(&self, method: &Method, path: &str) -> String {
+        format!("{}{path}", self.system.base(method))
+    }
+
+    pub(crate) fn call(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        body: Option<&Value>,
+    ) -> Call<'_> {
+        let url = self.url(&method, path);
+        let mut request = self.client.request(method, url);
+        // By this a proxy sends all commands on one show to one command API.
+        let show = path
+            .strip_prefix("/v1/shows/")
+            .and_then(|rest| rest.split('/').next());
+        let show = show.or_else(|| body?["show_id"].as_str());
+        if let Some(show) = show {
+            request = request.header("show-id", show);
+        }
+        if !token.is_empty() {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        Call {
+            request,
+            _app: self,
+        }
+    }
+
+    pub(crate) fn post(&self, path: &str, token: &str, body: &Value) -> Call<'_> {
+        self.call(Method::POST, path, token, Some(body))
+    }
+
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Reply {
+        self.call(Method::GET, path, token, None).send().await
+    }
+
+    /// Reads at or after a position that a command answered.
+    pub(crate) async fn get_at(&self, path: &str, token: &str, position: &Value) -> Reply {
+        self.call(Method::GET, path, token, None)
+            .header("at-least-position", &position.to_string())
+            .send()
+            .await
+    }
+
+    /// Reads until `holds` says yes; fails after a bounded time.
+    pub(crate) async fn until(
+        &self,
+        path: &str,
+        token: &str,
+        holds: impl Fn(&Value) -> bool,
+    ) -> Value {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let reply = self.get(path, token).await;
+            if reply.status == 200 && holds(&reply.body) {
+                return reply.body;
+            }
+            assert!(
+                Instant::now() < end,
+                "gave up waiting on {path}: {}",
+                reply.body
+            );
+            tokio::task::yield_now().await;
+        }
+    }
+
+    pub(crate) fn data(&self) -> &PathBuf {
+        self.system.data()
+    }
+
+    /// Stops what is the test's own, and checks log, read model and bus from outside.
+    pub(crate) async fn finish(self) {
+        match self.system {
+            System::Embedded(embedded) => embedded.finish().await,
+            System::Distributed(distributed) => distributed.check().await,
+        }
+    }
+}

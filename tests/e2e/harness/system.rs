@@ -1,0 +1,186 @@
+//! What answers the requests.
+
+use std::{path::PathBuf, process::Command, sync::Arc, time::Duration};
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use edge::auth::{Principal, Role, Signer};
+use event_store::{
+    SystemClock,
+    clock::{Clock, ManualClock},
+};
+use frontrow::app::{App, AppConfig};
+use reqwest::Method;
+use servers::{Cluster, Layout};
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+/// The cluster that the tests share: two command APIs behind haproxy, process managers, relays, projection workers and query APIs by two.
+/// It is started once, and ends with the process.
+static SHARED: OnceCell<Option<Arc<Cluster>>> = OnceCell::const_new();
+
+/// Embedded or distributed.
+pub(super) enum System {
+    Embedded(Embedded),
+    Distributed(Distributed),
+}
+
+/// The all-in-one in this process, on a free port, with embedded adapters.
+pub(super) struct Embedded {
+    app: App,
+    clock: Arc<ManualClock>,
+    data: DataFolder,
+}
+
+/// The roles in processes of their own.
+pub(super) struct Distributed {
+    cluster: Arc<Cluster>,
+    signer: Signer,
+}
+
+/// A folder that goes with the test.
+pub(crate) struct DataFolder(pub(crate) PathBuf);
+
+impl DataFolder {
+    pub(crate) fn new() -> Self {
+        let path =
+            PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("e2e-{}", Uuid::now_v7()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for DataFolder {
+    fn drop(&mut self) {
+        // A failed test leaves its folder for the one who looks into it.
+        if !std::thread::panicking() {
+            std::fs::remove_dir_all(&self.0).ok();
+        }
+    }
+}
+
+impl System {
+    pub(super) fn token(&self, role: Role, id: Uuid) -> String {
+        match self {
+            Self::Embedded(embedded) => embedded.app.token(role, id).unwrap(),
+            Self::Distributed(distributed) => distributed.token(role, id),
+        }
+    }
+
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        match self {
+            Self::Embedded(embedded) => embedded.clock.now(),
+            Self::Distributed(_) => SystemClock.now(),
+        }
+    }
+
+    #[track_caller]
+    pub(super) fn advance(&self, seconds: i64) {
+        match self {
+            Self::Embedded(embedded) => embedded.clock.advance(TimeDelta::seconds(seconds)),
+            Self::Distributed(_) => panic!("nobody moves the clock of several processes"),
+        }
+    }
+
+    /// Who takes a call: reads go to query APIs, everything else to command APIs.
+    pub(super) fn base(&self, method: &Method) -> String {
+        match self {
+            Self::Embedded(embedded) => embedded.app.url(),
+            Self::Distributed(Distributed { cluster, .. }) if *method == Method::GET => {
+                cluster.query_url()
+            }
+            Self::Distributed(Distributed { cluster, .. }) => cluster.command_url(),
+        }
+    }
+
+    #[track_caller]
+    pub(super) fn data(&self) -> &PathBuf {
+        match self {
+            Self::Embedded(embedded) => &embedded.data.0,
+            Self::Distributed(_) => panic!("nothing is in a folder"),
+        }
+    }
+}
+
+impl Embedded {
+    pub(super) async fn start(
+        data: DataFolder,
+        clock: Option<Arc<ManualClock>>,
+        change: impl FnOnce(&mut AppConfig),
+    ) -> Self {
+        // The clock starts at the present, because tokens and file times are compared with it.
+        let clock =
+            clock.unwrap_or_else(|| Arc::new(ManualClock::new(SystemClock.now().trunc_subsecs(3))));
+        let mut config = AppConfig::for_tests(data.0.clone());
+        config.clock = Some(clock.clone());
+        change(&mut config);
+        let app = App::start(config).await.unwrap();
+        Self { app, clock, data }
+    }
+
+    pub(super) async fn restart(self, change: impl FnOnce(&mut AppConfig)) -> Self {
+        let Self { app, clock, data } = self;
+        app.shutdown().await.unwrap();
+        Self::start(data, Some(clock), change).await
+    }
+
+    pub(super) async fn finish(self) {
+        self.app.shutdown().await.unwrap();
+        assert_clean(&self.data);
+    }
+}
+
+impl Distributed {
+    pub(super) async fn shared(test: &str) -> Option<Self> {
+        let start = async || start("the journeys", true).await.map(Arc::new);
+        let cluster = SHARED.get_or_init(start).await.clone();
+        if cluster.is_none() {
+            servers::skip(test, "there is no cluster");
+        }
+        Some(Self::of(cluster?))
+    }
+
+    pub(super) async fn scattered(test: &str) -> Option<Self> {
+        let cluster = start(test, false).await?;
+        Some(Self::of(Arc::new(cluster)))
+    }
+
+    fn of(cluster: Arc<Cluster>) -> Self {
+        let signer = Signer::read(&cluster.key()).unwrap();
+        Self { cluster, signer }
+    }
+
+    fn token(&self, role: Role, id: Uuid) -> String {
+        let principal = Principal { id, role };
+        self.signer
+            .issue(principal, SystemClock.now(), Duration::from_hours(1))
+    }
+
+    pub(super) async fn check(self) {
+        self.cluster.check().await;
+    }
+}
+
+async fn start(test: &str, proxy: bool) -> Option<Cluster> {
+    let layout = Layout {
+        test,
+        program: env!("CARGO_BIN_EXE_frontrow").as_ref(),
+        proxy,
+    };
+    Cluster::start(layout).await
+}
+
+/// Runs `frontrow audit verify`, which must find nothing.
+#[track_caller]
+pub(crate) fn assert_clean(data: &DataFolder) {
+    let report = Command::new(env!("CARGO_BIN_EXE_frontrow"))
+        .args(["audit", "verify", "--data"])
+        .arg(&data.0)
+        .output()
+        .unwrap();
+    assert!(
+        report.status.success(),
+        "audit verify: {}\n{}",
+        String::from_utf8_lossy(&report.stdout),
+        String::from_utf8_lossy(&report.stderr)
+    );
+}
