@@ -1,0 +1,64 @@
+//! What lies between log and reader: Kafka, the read model and its replica.
+
+use std::time::Duration;
+
+use crate::{
+    round::{rounds, under_load},
+    stage::Stage,
+};
+
+/// How long a server stays away: the fault itself, not something waited for.
+const AWAY: Duration = Duration::from_secs(10);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kafka_is_stopped_and_comes_back() {
+    let Some(mut stage) = Stage::set("Kafka is stopped and comes back").await else {
+        return;
+    };
+    for _ in 0..rounds() {
+        let kafka = &mut stage.servers.kafka;
+        under_load(&stage.cluster, "Kafka stopped for 10 s", async |_| {
+            kafka.stop().await;
+            tokio::time::sleep(AWAY).await;
+            kafka.restart().await;
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_is_stopped_and_comes_back() {
+    let Some(mut stage) = Stage::set("a replica is stopped and comes back").await else {
+        return;
+    };
+    for _ in 0..rounds() {
+        let replica = &mut stage.servers.replica;
+        under_load(
+            &stage.cluster,
+            "read-model replica stopped for 10 s",
+            async |_| {
+                replica.stop().await;
+                tokio::time::sleep(AWAY).await;
+                replica.restart().await;
+            },
+        )
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_read_models_primary_is_killed_and_its_replica_promoted() {
+    for _ in 0..rounds() {
+        let test = "the read model's primary is killed and its replica promoted";
+        let Some(mut stage) = Stage::set(test).await else {
+            return;
+        };
+        let servers = &mut stage.servers;
+        let what = "read-model primary killed, replica promoted";
+        under_load(&stage.cluster, what, async |_| {
+            servers.read_model.kill();
+            servers.replica.promote().await;
+        })
+        .await;
+    }
+}

@@ -1,0 +1,72 @@
+//! `kill -9` of each role; the supervisor starts it again.
+
+use crate::{
+    round::{rounds, under_load},
+    stage::Stage,
+};
+
+macro_rules! killed {
+    ($($test:ident: $member:literal),+ $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                let Some(stage) = Stage::set(stringify!($test)).await else {
+                    return;
+                };
+                let cluster = &stage.cluster;
+                for _ in 0..rounds() {
+                    under_load(cluster, concat!("kill -9 of ", $member), async |_| {
+                        cluster.kill($member);
+                        cluster.start_again($member).await;
+                    })
+                    .await;
+                }
+            }
+        )+
+    };
+}
+
+killed!(
+    a_command_api_is_killed: "command-api-1",
+    a_process_manager_is_killed: "process-managers-1",
+    a_projection_worker_is_killed: "projections-1",
+    a_query_api_is_killed: "query-api-1",
+    the_audit_is_killed: "audit",
+);
+
+/// One of the two leads; the other takes over when its lease has run out.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_leading_relay_is_killed() {
+    let Some(stage) = Stage::set("the leading relay is killed").await else {
+        return;
+    };
+    let cluster = &stage.cluster;
+    for _ in 0..rounds() {
+        let leader = cluster.leading_relay().await;
+        under_load(cluster, "kill -9 of the leading relay", async |_| {
+            cluster.kill(leader);
+            assert_ne!(cluster.leading_relay().await, leader);
+            cluster.start_again(leader).await;
+        })
+        .await;
+    }
+}
+
+/// Longer than its lease: when it wakes, another leads.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_leading_relay_sleeps_through_its_term() {
+    let Some(stage) = Stage::set("the leading relay sleeps through its term").await else {
+        return;
+    };
+    let cluster = &stage.cluster;
+    for _ in 0..rounds() {
+        let leader = cluster.leading_relay().await;
+        let what = "SIGSTOP of the leading relay past its term";
+        under_load(cluster, what, async |_| {
+            cluster.pause(leader);
+            assert_ne!(cluster.leading_relay().await, leader);
+            cluster.resume(leader);
+        })
+        .await;
+    }
+}
