@@ -377,9 +377,9 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     }
 
     /// Whether a stream still stands where a command was decided, and which commands are known: what a refusal needs before it may
-    /// be answered on a shared log; the commands as [`EventLog::known_commands`] has them. Both as of one instant, or as good as that: an adapter asks in one statement; otherwise the ids
-    /// are read before the head. Ids never become unknown and streams never shrink, so a head that is found unchanged *after* the
-    /// ids stood unchanged *while* they were read: at that instant both held.
+    /// be answered on a shared log; the commands as [`EventLog::known_commands`] has them. Both as of one instant, or as good as that:
+    /// an adapter asks in one statement; otherwise the ids are read before the head. Ids never become unknown and streams never shrink,
+    /// so a head that is found unchanged *after* the ids stood unchanged *while* they were read: at that instant both held.
     ///
     /// # Errors
     /// [`Error::Unavailable`].

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod doubt;
+mod faults;
 mod several;
 mod start;
 
