@@ -161,6 +161,8 @@ fn pool(url: &str, name: &str) -> Result<PgPool, Error> {
         // A key in a statement's parameters must not get into a log.
         .disable_statement_logging()
         .options([
+            // `IF NOT EXISTS` is told of at each start otherwise.
+            ("client_min_messages", "warning"),
             ("lock_timeout", LOCK_MS),
             (
                 "idle_in_transaction_session_timeout",
