@@ -108,6 +108,12 @@ pub enum Keys {
     New {
         /// Where to keep it; what is there is not replaced
         file: PathBuf,
+        /// Where to write the public half, too
+        #[arg(long, value_name = "FILE")]
+        public: Option<PathBuf>,
+        /// Take a key that is there as it is
+        #[arg(long)]
+        keep: bool,
     },
     /// Print the public half of the configured key
     Public,

@@ -1,5 +1,7 @@
 //! How settings are joined, and what is refused.
 
+use std::path::Path;
+
 use super::*;
 
 fn with(key: &str, value: &str) -> anyhow::Result<Settings> {
@@ -55,5 +57,82 @@ fn what_is_unknown_or_out_of_range_is_refused_by_name() {
     ] {
         let error = format!("{:#}", with(key, value).unwrap_err());
         assert!(error.contains(says), "{key}={value}: {error}");
+    }
+}
+
+/// A file of `deploy/`.
+fn deploy(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("deploy")
+        .join(name)
+}
+
+fn production(roles: &str) -> anyhow::Result<Settings> {
+    let overrides = Overrides {
+        config: Some(deploy("config.production.toml")),
+        roles: Some(roles.to_owned()),
+        ..Overrides::default()
+    };
+    Settings::join(overrides, Some(HashMap::new()))
+}
+
+#[test]
+fn every_role_can_be_started_with_the_production_file() {
+    for role in [
+        "command-api",
+        "process-managers",
+        "relay",
+        "projections",
+        "query-api",
+        "audit",
+        "all",
+    ] {
+        production(role).unwrap_or_else(|error| panic!("{role}: {error:#}"));
+    }
+}
+
+/// The keys of a file, each with whether a comment stands before it.
+fn keys(text: &str) -> Vec<(String, bool)> {
+    let (mut section, mut before, mut keys) = ("", "", Vec::new());
+    for line in text.lines() {
+        if line.starts_with('[') {
+            section = line;
+        } else if let Some((key, _)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) {
+            keys.push((format!("{section}{key}"), before.starts_with('#')));
+        }
+        before = line;
+    }
+    keys
+}
+
+#[test]
+fn the_production_file_explains_every_key() {
+    let text = std::fs::read_to_string(deploy("config.production.toml")).unwrap();
+    assert_eq!(keys(&text), keys(DEFAULTS));
+    let silent: Vec<_> = keys(DEFAULTS).into_iter().filter(|key| !key.1).collect();
+    assert_eq!(silent, []);
+}
+
+#[test]
+fn compose_starts_every_role_and_no_other() {
+    let text = std::fs::read_to_string(deploy("compose.yaml")).unwrap();
+    let mut started: Vec<_> = text
+        .split("\"--roles\", \"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    started.sort_unstable();
+    let roles = [
+        "audit",
+        "command-api",
+        "process-managers",
+        "projections",
+        "query-api",
+        "relay",
+    ];
+    assert_eq!(started, roles);
+    for role in started {
+        role.parse::<Roles>().unwrap();
+        assert!(text.contains(&format!("\n  {role}:\n")), "{role}");
     }
 }
