@@ -68,7 +68,7 @@ mod tests {
         .await
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn only_what_may_pass_is_waited_for_and_not_for_ever() {
         let away = || anyhow::Error::new(log::Error::Unavailable("away".into())).context("open");
         let wrong = || anyhow::Error::new(log::Error::Refused("wrong".into()));

@@ -16,6 +16,7 @@
 mod arguments;
 mod confirm;
 mod follow;
+mod import;
 mod migrate;
 pub(crate) mod notices;
 mod options;
@@ -54,7 +55,10 @@ use crate::{
     timers::Due,
 };
 
-pub use crate::log::postgres::options::{Access, Durability, Options};
+pub use crate::log::postgres::{
+    import::PostgresImport,
+    options::{Access, Durability, Options},
+};
 
 /// The text of a statement in `sql/postgres`.
 macro_rules! sql {

@@ -5,6 +5,7 @@ mod doubt;
 mod faults;
 mod several;
 mod start;
+mod taking_over;
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,0 +1,1 @@
+TRUNCATE stream_head, claims, commands, snapshots;
