@@ -17,6 +17,7 @@
 //! - **Bounds.** A customer has at most [`MAX_SESSIONS_PER_CUSTOMER`] sessions; a further one takes the place of the oldest.
 
 pub mod conformance;
+pub mod copying;
 mod postgres;
 mod sqlite;
 
@@ -183,4 +184,13 @@ pub async fn open(url: &str) -> Result<Arc<dyn Credentials>, Error> {
             "unknown credentials {url:?}: known are sqlite:<path> and postgres://<host>/<database>"
         ))),
     }
+}
+
+fn as_limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "used with map_err")]
+fn unavailable(error: impl ToString) -> Error {
+    Error::Unavailable(error.to_string())
 }

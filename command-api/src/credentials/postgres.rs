@@ -5,7 +5,10 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Postgres, Row, Transaction, postgres::PgArguments};
 use uuid::Uuid;
 
-use super::{Credentials, Error, MAX_SESSIONS_PER_CUSTOMER, NewSession, Rotated, Rotation};
+use super::{
+    Credentials, Error, MAX_SESSIONS_PER_CUSTOMER, NewSession, Rotated, Rotation, as_limit,
+    unavailable,
+};
 use crate::postgres::{self, Database};
 
 /// The schema's steps, in order; a step's version is its place, from 1.
@@ -23,7 +26,7 @@ macro_rules! sql {
 /// Credentials in a Postgres database that others use too.
 #[derive(Debug)]
 pub struct PostgresCredentials {
-    database: Database,
+    pub(super) database: Database,
 }
 
 impl PostgresCredentials {
@@ -43,7 +46,7 @@ impl PostgresCredentials {
     }
 
     /// Runs a statement alone; answers how many rows it touched.
-    async fn run(&self, statement: Statement<'_>) -> Result<u64, Error> {
+    pub(super) async fn run(&self, statement: Statement<'_>) -> Result<u64, Error> {
         let mut connection = self.database.acquire().await?;
         let done = statement.execute(&mut *connection).await;
         self.noted(done.map(|done| done.rows_affected())).await
@@ -246,10 +249,6 @@ impl Credentials for PostgresCredentials {
     }
 }
 
-fn as_limit(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
-}
-
 impl From<postgres::Error> for Error {
     fn from(error: postgres::Error) -> Self {
         match error {
@@ -257,11 +256,6 @@ impl From<postgres::Error> for Error {
             postgres::Error::Refused(why) => Self::Refused(format!("the credentials: {why}")),
         }
     }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "used with map_err")]
-fn unavailable(error: impl ToString) -> Error {
-    Error::Unavailable(error.to_string())
 }
 
 #[cfg(test)]

@@ -10,7 +10,10 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use super::{Credentials, Error, MAX_SESSIONS_PER_CUSTOMER, NewSession, Rotated, Rotation};
+use super::{
+    Credentials, Error, MAX_SESSIONS_PER_CUSTOMER, NewSession, Rotated, Rotation, as_limit,
+    unavailable,
+};
 
 /// How long a write waits for its turn: the log's committer writes all the time, but each time for milliseconds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -27,7 +30,7 @@ const MIGRATIONS: [&str; 1] = [include_str!(
 /// Credentials in an SQLite file that others use too.
 #[derive(Debug, Clone)]
 pub struct SqliteCredentials {
-    pool: SqlitePool,
+    pub(super) pool: SqlitePool,
 }
 
 impl SqliteCredentials {
@@ -262,17 +265,8 @@ impl Credentials for SqliteCredentials {
     }
 }
 
-fn as_limit(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
-}
-
 fn to_id(text: &str) -> Result<Uuid, Error> {
     Uuid::parse_str(text).map_err(unavailable)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "used with map_err")]
-fn unavailable(error: impl ToString) -> Error {
-    Error::Unavailable(error.to_string())
 }
 
 #[cfg(test)]

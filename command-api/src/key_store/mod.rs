@@ -15,6 +15,7 @@
 //! - **Only what is pending is discarded.** A settled or destroyed key stays as it is.
 
 pub mod conformance;
+pub mod copying;
 mod postgres;
 mod sqlite;
 

@@ -25,7 +25,7 @@ macro_rules! sql {
 /// A key store in a Postgres database.
 #[derive(Debug)]
 pub struct PostgresKeyStore {
-    database: Database,
+    pub(super) database: Database,
 }
 
 impl PostgresKeyStore {
@@ -55,7 +55,7 @@ impl PostgresKeyStore {
     }
 
     /// Runs a statement that answers nothing.
-    async fn run(&self, statement: Statement<'_>) -> Result<(), Error> {
+    pub(super) async fn run(&self, statement: Statement<'_>) -> Result<(), Error> {
         let mut connection = self.database.acquire().await?;
         match statement.execute(&mut *connection).await {
             Ok(_) => Ok(()),

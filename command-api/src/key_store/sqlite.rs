@@ -26,7 +26,7 @@ const CONNECTIONS: u32 = 4;
 /// A key store in one SQLite file.
 #[derive(Debug, Clone)]
 pub struct SqliteKeyStore {
-    pool: SqlitePool,
+    pub(super) pool: SqlitePool,
 }
 
 impl SqliteKeyStore {

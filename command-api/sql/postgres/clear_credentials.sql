@@ -1,0 +1,1 @@
+TRUNCATE credentials.passwords, credentials.sessions

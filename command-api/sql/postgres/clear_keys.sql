@@ -1,0 +1,1 @@
+TRUNCATE personal_keys, secrets

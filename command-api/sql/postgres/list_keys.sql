@@ -1,0 +1,4 @@
+SELECT customer_id, key, pending, created_at, destroyed_at FROM personal_keys
+WHERE $1::uuid IS NULL OR customer_id > $1
+ORDER BY customer_id
+LIMIT $2
