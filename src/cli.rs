@@ -48,6 +48,8 @@ pub enum Command {
     Audit(Audit),
     /// Print the description of the HTTP API (`OpenAPI` 3.1)
     Openapi,
+    /// Copy the embedded stores of a data folder into shared ones
+    Migrate(Migrate),
     /// Make and show keys of tokens
     #[command(subcommand)]
     Keys(Keys),
@@ -101,6 +103,17 @@ pub enum Audit {
     Verify,
 }
 
+/// `frontrow migrate`.
+#[derive(Debug, Args)]
+pub struct Migrate {
+    /// Data folder to copy: no server may be using it
+    #[arg(long, value_name = "DIR")]
+    pub from: PathBuf,
+    /// File with the settings of the new installation; its log, credentials and key store must be empty
+    #[arg(long, value_name = "CONFIG")]
+    pub to: PathBuf,
+}
+
 /// `frontrow keys`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Keys {
@@ -149,6 +162,7 @@ impl Cli {
                 | Command::Audit(_)
                 | Command::Openapi
                 | Command::Keys(_)
+                | Command::Migrate(_)
                 | Command::Healthcheck(_),
             )
             | None => common,

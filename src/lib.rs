@@ -13,6 +13,7 @@ pub mod data_folder;
 pub mod demo;
 pub mod driver;
 pub mod integration;
+pub mod migration;
 mod newcomer;
 pub mod operator;
 pub mod roles;

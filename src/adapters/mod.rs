@@ -28,9 +28,9 @@ use event_store::{
 use read_model::{Access, ReadModel};
 use tokio::sync::OnceCell;
 
-pub(crate) use self::urls::shown;
 pub use self::urls::{Port, check};
 use self::urls::{Store, Transport, transport};
+pub(crate) use self::urls::{shown, store_file, store_urls};
 use crate::config::{Durability, Settings};
 
 /// Everything that keeps something, opened as it is asked for.

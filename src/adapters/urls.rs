@@ -136,6 +136,20 @@ pub(super) fn transport(settings: &Settings) -> anyhow::Result<Transport<'_>> {
     }
 }
 
+/// The file of a store that must be embedded.
+pub(crate) fn store_file(settings: &Settings, port: Port) -> anyhow::Result<PathBuf> {
+    let file = Store::of(port, settings)?.file(&settings.server.data);
+    file.with_context(|| format!("{} ({}) is no file", port.key(), shown(port.url(settings))))
+}
+
+/// The URLs of a store that must be on a server.
+pub(crate) fn store_urls(settings: &Settings, port: Port) -> anyhow::Result<&str> {
+    match Store::of(port, settings)? {
+        Store::Postgres(urls) => Ok(urls),
+        Store::Sqlite(_) => bail!("{} is a file: it must be {}", port.key(), port.shared()),
+    }
+}
+
 /// Refuses URLs that no adapter knows.
 ///
 /// # Errors

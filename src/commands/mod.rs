@@ -3,6 +3,7 @@
 mod demo;
 mod healthcheck;
 mod keys;
+mod migrate;
 mod openapi;
 mod serve;
 mod token;
@@ -16,8 +17,8 @@ use std::{
 use anyhow::Context;
 
 use crate::{
-    cli::{Audit, Cli, Command, Serve},
-    config::Settings,
+    cli::{Audit, Cli, Command, Migrate, Serve},
+    config::{Overrides, Settings},
 };
 
 pub use self::openapi::document as openapi_document;
@@ -51,6 +52,17 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Audit(Audit::Verify) => verify::run(&Settings::load(overrides)?, output),
         Command::Openapi => openapi::run(),
+        Command::Migrate(Migrate { from, to }) => {
+            let new = Overrides {
+                config: Some(to),
+                ..Overrides::default()
+            };
+            let old = Overrides {
+                data: Some(from),
+                ..overrides
+            };
+            migrate::run(&Settings::load(old)?, &Settings::load(new)?, output)
+        }
         Command::Keys(arguments) => keys::run(&Settings::load(overrides)?, &arguments),
         Command::Healthcheck(arguments) => {
             healthcheck::run(&Settings::load(overrides)?, &arguments)
