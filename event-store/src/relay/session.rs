@@ -111,16 +111,19 @@ impl<'a> Session<'a> {
     /// [`Error`].
     pub(super) async fn run(&mut self, stop: &CancellationToken) -> Result<(), Error> {
         let mut commits = self.deps.log.head_changes();
+        let mut next_poll = Instant::now();
         while !stop.is_cancelled() {
             self.advance()?;
-            commits.mark_unchanged();
-            let page = if self.producer.has_room() {
-                let after = self.read.position;
+            let head = *commits.borrow_and_update();
+            let after = self.read.position;
+            let is_due = head > after || Instant::now() >= next_poll;
+            let page = if is_due && self.producer.has_room() {
+                next_poll = Instant::now() + POLL;
                 self.deps.log.read_all(after, PAGE).await.map_err(unread)?
             } else {
                 Vec::new()
             };
-            self.measure(*commits.borrow());
+            self.measure(head);
             if page.is_empty() {
                 self.wait(&mut commits, stop).await;
             } else {

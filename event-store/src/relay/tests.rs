@@ -6,7 +6,11 @@ use std::{
     time::Duration,
 };
 
-use rdkafka::Message;
+use rdkafka::{
+    Message,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    config::FromClientConfigAndContext,
+};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +21,12 @@ use super::{
 use crate::{
     bus::{
         Bus, Cursor,
-        kafka::{Audit, audit, record, tests::plain_consumer},
+        kafka::{
+            Audit, audit,
+            client::{self, Context},
+            record,
+            tests::plain_consumer,
+        },
     },
     log::{Position, RecordedEvent},
 };
@@ -278,4 +287,21 @@ async fn another_number_of_partitions_is_refused() {
         error.contains("has 2 partitions, but 3 are configured"),
         "{error}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_forgets_is_refused() {
+    let Some(brokers) = servers::kafka("a_topic_that_forgets_is_refused") else {
+        return;
+    };
+    let relayed = Relayed::new(&brokers, 1).await;
+    let admin: AdminClient<Context> =
+        AdminClient::from_config_and_context(&client::config(&relayed.options), Context).unwrap();
+    let topic = NewTopic::new(&relayed.options.topic, 1, TopicReplication::Fixed(1));
+    let topic = topic.set("retention.ms", "604800000");
+    let made = admin.create_topics([&topic], &AdminOptions::new()).await;
+    made.unwrap().pop().unwrap().unwrap();
+    let ended = timeout(PATIENCE, run(relayed.deps(), CancellationToken::new())).await;
+    let error = ended.expect("it ends").unwrap_err().to_string();
+    assert!(error.contains("has retention.ms=604800000"), "{error}");
 }

@@ -1,15 +1,15 @@
 //! The topics: made where they are missing, refused where they are not as configured.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use rdkafka::{
-    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
     client::Client,
     config::FromClientConfigAndContext,
-    error::RDKafkaErrorCode,
+    error::{KafkaError, RDKafkaErrorCode},
 };
 use tokio::time::{Instant, sleep};
-use tracing::info;
+use tracing::{info, warn};
 
 use super::{
     Options,
@@ -22,6 +22,16 @@ const MIN_IN_SYNC: &str = "2";
 
 /// Dead letters are few, and an operator reads them in one order.
 const DEAD_LETTER_PARTITIONS: u32 = 1;
+
+/// The settings by which nothing goes away.
+const KEPT_FOR_EVER: [(&str, &str); 3] = [
+    ("retention.ms", "-1"),
+    ("retention.bytes", "-1"),
+    ("cleanup.policy", "delete"),
+];
+
+/// The setting of the largest batch that is taken.
+const LARGEST: &str = "max.message.bytes";
 
 /// How often a topic just made is looked for until every broker knows it.
 const LOOK: Duration = Duration::from_millis(50);
@@ -40,8 +50,50 @@ pub(crate) async fn ensure(options: &Options, integration: &[String]) -> Result<
     for (topic, partitions) in topics.into_iter().chain(others) {
         ensure_one(options, topic, partitions).await?;
     }
+    check_settings(options).await?;
     let options = options.clone();
     blocking(move || check(&client(&options)?, &options)).await
+}
+
+/// Refuses a topic of the log whose records would go away, or that takes no large ones: it may have been made by others.
+async fn check_settings(options: &Options) -> Result<(), Error> {
+    let topic = &options.topic;
+    let admin = client(options)?;
+    let asked = [ResourceSpecifier::Topic(topic)];
+    let settings = AdminOptions::new().request_timeout(Some(ANSWER));
+    let answer = admin.describe_configs(&asked, &settings).await;
+    client::part_with(admin);
+    let found = match answer.map(|mut answer| answer.pop()) {
+        Ok(Some(Ok(found))) => found,
+        // The brokers answered before, but not to this: librdkafka's mock cluster knows no such question.
+        Err(KafkaError::AdminOp(RDKafkaErrorCode::OperationTimedOut)) | Ok(None) => {
+            warn!(topic, "the settings of the topic are unchecked");
+            return Ok(());
+        }
+        Ok(Some(Err(code))) => return Err(untold(topic, &code)),
+        Err(error) => return Err(untold(topic, &error)),
+    };
+    for (name, wanted) in KEPT_FOR_EVER {
+        let value = found.get(name).and_then(|entry| entry.value.as_deref());
+        if value.is_some_and(|value| value != wanted) {
+            return Err(Error::Refused(format!(
+                "the topic {topic} has {name}={}, where it needs {wanted}: records would be lost",
+                value.unwrap_or_default()
+            )));
+        }
+    }
+    let largest = found.get(LARGEST).and_then(|entry| entry.value.as_deref());
+    match largest.map(str::parse::<usize>) {
+        Some(Ok(largest)) if largest < MAX_RECORD_BYTES => Err(Error::Refused(format!(
+            "the topic {topic} has {LARGEST}={largest}, where it needs {MAX_RECORD_BYTES}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn untold(topic: &str, error: &impl fmt::Display) -> Error {
+    let text = format!("the brokers did not tell the settings of the topic {topic}: {error}");
+    Error::Unavailable(text)
 }
 
 async fn ensure_one(options: &Options, topic: &str, partitions: u32) -> Result<(), Error> {
@@ -69,10 +121,9 @@ async fn create(options: &Options, topic: &str, partitions: u32) -> Result<(), E
     let replication = i32::from(options.replication);
     let count = i32::try_from(partitions).unwrap_or(i32::MAX);
     let largest = MAX_RECORD_BYTES.to_string();
-    let mut new = NewTopic::new(topic, count, TopicReplication::Fixed(replication))
-        .set("retention.ms", "-1")
-        .set("cleanup.policy", "delete")
-        .set("max.message.bytes", &largest);
+    let mut new =
+        NewTopic::new(topic, count, TopicReplication::Fixed(replication)).set(LARGEST, &largest);
+    new.config.extend(KEPT_FOR_EVER);
     if options.replication >= 3 {
         new = new.set("min.insync.replicas", MIN_IN_SYNC);
     }
