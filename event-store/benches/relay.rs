@@ -28,6 +28,9 @@ const BATCH: u64 = 2_000;
 /// Most events of a delivery.
 const LIMIT: usize = 2_000;
 
+/// Subscriptions that are timed.
+const SUBSCRIPTIONS: u32 = 10;
+
 /// About what an event of a show has.
 const PAYLOAD_BYTES: usize = 300;
 
@@ -72,6 +75,13 @@ async fn main() {
     let began = Instant::now();
     follow(&bus, bus.partitions()).await;
     rate("brokers to one consumer, every partition", began);
+    let began = Instant::now();
+    for _ in 0..SUBSCRIPTIONS {
+        let cursors = beginning(bus.partitions(), Position(EVENTS / 2));
+        bus.subscribe(cursors).await.unwrap();
+    }
+    let each = began.elapsed() / SUBSCRIPTIONS;
+    println!("  a subscription in the middle, every partition, takes {each:?}");
     stop.cancel();
     tasks.close();
     tasks.wait().await;
@@ -83,14 +93,19 @@ async fn main() {
     assert!(audit.is_clean(), "{audit:?}");
 }
 
+/// Cursors behind a position whose offsets nobody knows.
+fn beginning(partitions: u32, position: Position) -> Vec<Cursor> {
+    let cursors = (0..partitions).map(|partition| Cursor {
+        partition,
+        position,
+        ..Cursor::default()
+    });
+    cursors.collect()
+}
+
 /// Reads the first `partitions` until they have come to the log's end.
 async fn follow(bus: &KafkaBus, partitions: u32) {
-    let mut cursors: Vec<Cursor> = (0..partitions)
-        .map(|partition| Cursor {
-            partition,
-            ..Cursor::default()
-        })
-        .collect();
+    let mut cursors = beginning(partitions, Position(0));
     let mut subscription = loop {
         // The topic is made while this begins.
         if let Ok(subscription) = bus.subscribe(cursors.clone()).await {
