@@ -171,6 +171,11 @@ impl Target {
 
     /// What is there before a migration begins is somebody's.
     async fn check_empty(&self) -> anyhow::Result<()> {
+        let events = self.log.head().await?.position;
+        ensure!(
+            events.0 == 0,
+            "the new log has {events} events of its own: only an empty one can take over another"
+        );
         let passwords = self.credentials.list_passwords(None, 1).await?.len();
         let keys = self.keys.list_keys(None, 1).await?.len();
         let secrets = self.keys.list_secrets(None, 1).await?.len();

@@ -16,6 +16,7 @@ mod expiry;
 mod holds;
 mod identity;
 mod kill;
+mod migrate;
 mod operation;
 mod points;
 mod queries;

@@ -195,6 +195,11 @@ impl TestApp {
         self.system.data()
     }
 
+    /// Stops, and leaves the folder as it is.
+    pub(crate) async fn stop(self) -> DataFolder {
+        self.embedded().stop().await
+    }
+
     /// Stops what is the test's own, and checks log, read model and bus from outside.
     pub(crate) async fn finish(self) {
         match self.system {

@@ -123,9 +123,13 @@ impl Embedded {
         Self::start(data, Some(clock), change).await
     }
 
-    pub(super) async fn finish(self) {
+    pub(super) async fn stop(self) -> DataFolder {
         self.app.shutdown().await.unwrap();
-        assert_clean(&self.data);
+        self.data
+    }
+
+    pub(super) async fn finish(self) {
+        assert_clean(&self.stop().await);
     }
 }
 
