@@ -7,12 +7,14 @@
 mod faults;
 mod pages;
 mod parked;
-mod sample;
+pub(crate) mod sample;
 mod versions;
 mod writes;
 
 use std::ops::Deref;
 
+#[cfg(test)]
+pub(crate) use self::writes::keys;
 pub use self::{
     pages::{lists_are_walked_in_order, shows_are_filtered_and_sorted_by_start},
     parked::{

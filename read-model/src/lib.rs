@@ -33,6 +33,7 @@ mod page;
 mod parked;
 mod postgres;
 mod reading;
+mod replicated;
 mod rows;
 pub mod seat_map;
 mod sqlite;
@@ -56,6 +57,7 @@ pub use crate::{
     page::{DEFAULT_LIMIT, Items, MAX_LIMIT, Page},
     parked::Parked,
     postgres::PostgresReadModel,
+    replicated::{MAX_LAG, Replicated, ServerRole, ServerState, replicated},
     rows::{Document, Keys, Rows, Table},
     seat_map::SeatMap,
     sqlite::SqliteReadModel,
@@ -353,7 +355,8 @@ pub enum Access {
     ReadOnly,
 }
 
-/// Opens the adapter that `url` names: `sqlite:PATH` or `postgres://HOST/DATABASE`.
+/// Opens the adapter that `url` names: `sqlite:PATH` or `postgres://HOST/DATABASE`. Of several servers, separated by commas, the one that
+/// takes writes on the newest timeline is written to; see [`replicated`].
 ///
 /// # Errors
 /// [`Error::UnknownScheme`]; [`Error::Unavailable`] where the store can't be opened; [`Error::Corrupt`] where a newer
@@ -361,6 +364,9 @@ pub enum Access {
 pub async fn open(url: &str, access: Access) -> Result<Arc<dyn ReadModel>, Error> {
     match url.split_once(':') {
         Some(("sqlite", path)) => Ok(Arc::new(SqliteReadModel::open(path, access).await?)),
+        Some(("postgres" | "postgresql", _)) if url.contains(',') => {
+            Ok(replicated(url, &[], access).await?)
+        }
         Some(("postgres" | "postgresql", _)) => {
             Ok(Arc::new(PostgresReadModel::open(url, access).await?))
         }

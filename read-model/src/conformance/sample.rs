@@ -25,18 +25,18 @@ use crate::{
 };
 
 /// The n-th id of any kind; ids sort like their numbers.
-pub(super) fn id<T: From<Uuid>>(n: u64) -> T {
+pub(crate) fn id<T: From<Uuid>>(n: u64) -> T {
     T::from(Uuid::from_u64_pair(0x0190_0000_0000_7000, (1 << 63) | n))
 }
 
 /// The n-th second.
-pub(super) fn at(n: u64) -> Timestamp {
+pub(crate) fn at(n: u64) -> Timestamp {
     let seconds = 1_800_000_000 + i64::try_from(n).unwrap_or(i64::MAX / 2);
     DateTime::from_timestamp(seconds, 123_456_000).unwrap_or_default()
 }
 
 /// The checkpoint of a projection in partition 0.
-pub(super) fn checkpoint(projection: ProjectionId, position: u64) -> Checkpoint {
+pub(crate) fn checkpoint(projection: ProjectionId, position: u64) -> Checkpoint {
     Checkpoint {
         epoch: u64::from(position > 0),
         position,
@@ -45,7 +45,7 @@ pub(super) fn checkpoint(projection: ProjectionId, position: u64) -> Checkpoint 
     }
 }
 
-pub(super) fn concert(n: u64) -> Concert {
+pub(crate) fn concert(n: u64) -> Concert {
     Concert {
         concert_id: id(n),
         organizer_id: id(1),
@@ -57,7 +57,7 @@ pub(super) fn concert(n: u64) -> Concert {
     }
 }
 
-pub(super) fn show(n: u64, concert: u64, starts_at: u64) -> Show {
+pub(crate) fn show(n: u64, concert: u64, starts_at: u64) -> Show {
     Show {
         show_id: id::<ShowId>(n),
         organizer_id: id::<OrganizerId>(1),
@@ -76,7 +76,7 @@ pub(super) fn show(n: u64, concert: u64, starts_at: u64) -> Show {
 }
 
 /// A map of three seats and ten standing places, its plan from positions 1 to 3, with a hold at `position`.
-pub(super) fn seat_map(show: u64, position: u64) -> SeatMap {
+pub(crate) fn seat_map(show: u64, position: u64) -> SeatMap {
     let mut map = SeatMap::new(id(show));
     for (event, position) in listing().iter().zip(1..) {
         map.apply(event, position);
@@ -161,7 +161,7 @@ fn held_standing() -> HeldStanding {
     }
 }
 
-pub(super) fn reservation(n: u64, customer: u64) -> Reservation {
+pub(crate) fn reservation(n: u64, customer: u64) -> Reservation {
     Reservation {
         reservation_id: id::<ReservationId>(n),
         show_id: id(1),
@@ -178,7 +178,7 @@ pub(super) fn reservation(n: u64, customer: u64) -> Reservation {
     }
 }
 
-pub(super) fn payment(n: u64, customer: u64) -> Payment {
+pub(crate) fn payment(n: u64, customer: u64) -> Payment {
     Payment {
         payment_id: id::<PaymentId>(n),
         reservation_id: id(n),
@@ -198,7 +198,7 @@ pub(super) fn payment(n: u64, customer: u64) -> Payment {
     }
 }
 
-pub(super) fn account(customer: u64, position: u64) -> Account {
+pub(crate) fn account(customer: u64, position: u64) -> Account {
     Account {
         customer_id: id::<CustomerId>(customer),
         balance: 0,
@@ -206,7 +206,7 @@ pub(super) fn account(customer: u64, position: u64) -> Account {
     }
 }
 
-pub(super) fn transaction(position: u64, customer: u64) -> Transaction {
+pub(crate) fn transaction(position: u64, customer: u64) -> Transaction {
     Transaction {
         position,
         customer_id: id(customer),
@@ -219,7 +219,7 @@ pub(super) fn transaction(position: u64, customer: u64) -> Transaction {
     }
 }
 
-pub(super) fn saga(n: u64, state: SagaState) -> Saga {
+pub(crate) fn saga(n: u64, state: SagaState) -> Saga {
     Saga {
         payment_id: id(n),
         reservation_id: id(n),
@@ -234,7 +234,7 @@ pub(super) fn saga(n: u64, state: SagaState) -> Saga {
 }
 
 /// Two rows in each table.
-pub(super) fn rows() -> Rows {
+pub(crate) fn rows() -> Rows {
     let mut rows = Rows::default();
     for n in [11, 12] {
         rows.concerts.insert(id(n), concert(n));

@@ -15,7 +15,7 @@ pub(super) fn advance(
     vec![(checkpoint(projection, from), checkpoint(projection, to))]
 }
 
-pub(super) fn keys(rows: &Rows) -> Keys {
+pub(crate) fn keys(rows: &Rows) -> Keys {
     Keys {
         concerts: rows.concerts.keys().copied().collect(),
         shows: rows.shows.keys().copied().collect(),

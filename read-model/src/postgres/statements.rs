@@ -52,12 +52,14 @@ statements! {
     SELECT_PARKED = "select_parked";
     SELECT_PAYMENT = "select_payment";
     SELECT_PAYMENTS_OF_CUSTOMER = "select_payments_of_customer";
+    SELECT_POSITIONS = "select_positions";
     SELECT_RESERVATION = "select_reservation";
     SELECT_RESERVATIONS_OF_CUSTOMER = "select_reservations_of_customer";
     SELECT_SAGAS = "select_sagas";
     SELECT_SAGAS_IN_STATE = "select_sagas_in_state";
     SELECT_SCHEMA_VERSION = "select_schema_version";
     SELECT_SEAT_MAP = "select_seat_map";
+    SELECT_SERVER = "select_server";
     SELECT_SHOW = "select_show";
     SELECT_SHOWS = "select_shows";
     SELECT_SHOWS_OF_CONCERT = "select_shows_of_concert";

@@ -1,0 +1,2 @@
+-- Where readers of this server are.
+SELECT projection, position FROM live
