@@ -1,6 +1,7 @@
 //! The Postgres adapter: the port's promises, and what it keeps beyond them.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod alike;
 mod doubt;
 mod faults;
 mod several;
