@@ -67,7 +67,7 @@ impl PostgresImport {
     /// # Errors
     /// [`Error::Refused`] for a log that has events of its own, [`Error::Unavailable`].
     pub async fn begin(&self) -> Result<Position, Error> {
-        let begin = async |connection: &mut PgConnection| {
+        let take = async |connection: &mut PgConnection| {
             let begun: Option<i64> = sqlx::query_scalar(sql!("begin_import"))
                 .bind(IMPORTING)
                 .fetch_optional(&mut *connection)
@@ -81,7 +81,7 @@ impl PostgresImport {
         };
         let pool = self.servers.current().pool;
         let mut transaction = pool.begin().await.map_err(|e| unavailable(&e))?;
-        let begun = begin(&mut transaction).await.map_err(|e| unavailable(&e))?;
+        let begun = take(&mut transaction).await.map_err(|e| unavailable(&e))?;
         transaction.commit().await.map_err(|e| unavailable(&e))?;
         match begun {
             Some(position) => Ok(Position(u64::try_from(position).unwrap_or_default())),
