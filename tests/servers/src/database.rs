@@ -1,8 +1,6 @@
 //! A database of its own for each test.
 
-use std::str::FromStr;
-
-use sqlx::{ConnectOptions, Connection, postgres::PgConnectOptions};
+use sqlx::Connection;
 use uuid::Uuid;
 
 /// A database that goes with the value.
@@ -41,10 +39,10 @@ async fn create(admin: String, replica: Option<String>) -> Database {
         .await
         .expect("the test server makes databases");
     let beside = |url: &str| {
-        let options = PgConnectOptions::from_str(url)
-            .expect("a server's URL")
-            .database(&name);
-        options.to_url_lossy().to_string()
+        let (server, _) = url
+            .rsplit_once('/')
+            .expect("a server's URL ends in a database");
+        format!("{server}/{name}")
     };
     Database {
         url: beside(&admin),
