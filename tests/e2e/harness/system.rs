@@ -1,6 +1,6 @@
 //! What answers the requests.
 
-use std::{path::PathBuf, process::Command, sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, path::PathBuf, process::Command, sync::Arc, time::Duration};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use edge::auth::{Principal, Role, Signer};
@@ -9,6 +9,7 @@ use event_store::{
     clock::{Clock, ManualClock},
 };
 use frontrow::app::{App, AppConfig};
+use futures::FutureExt;
 use reqwest::Method;
 use servers::{Cluster, Layout};
 use tokio::sync::OnceCell;
@@ -16,7 +17,10 @@ use uuid::Uuid;
 
 /// The cluster that the tests share: two command APIs behind haproxy, process managers, relays, projection workers and query APIs by two.
 /// It is started once, and ends with the process.
-static SHARED: OnceCell<Option<Arc<Cluster>>> = OnceCell::const_new();
+static SHARED: OnceCell<Shared> = OnceCell::const_new();
+
+/// What became of it: it runs, a server is missing, or it did not come up, and then no test tries again.
+type Shared = Result<Option<Arc<Cluster>>, &'static str>;
 
 /// Embedded or distributed.
 pub(super) enum System {
@@ -135,8 +139,13 @@ impl Embedded {
 
 impl Distributed {
     pub(super) async fn shared(test: &str) -> Option<Self> {
-        let start = async || start("the journeys", true).await.map(Arc::new);
-        let cluster = SHARED.get_or_init(start).await.clone();
+        let start = async || {
+            let started = AssertUnwindSafe(start("the journeys", true)).catch_unwind();
+            let started = started.await.map(|cluster| cluster.map(Arc::new));
+            started
+                .map_err(|_| "the cluster did not come up: the first test that wanted it says why")
+        };
+        let cluster = SHARED.get_or_init(start).await.clone().unwrap();
         if cluster.is_none() {
             servers::skip(test, "there is no cluster");
         }
