@@ -159,6 +159,17 @@ pub struct Write {
     pub unpark: Vec<(ProjectionId, String, u64)>,
 }
 
+/// A seat map, for who follows it over the bus.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SeatMapToFollow {
+    /// The map, where there is one. It shows all events of its partition up to that partition's checkpoint.
+    pub map: Option<SeatMap>,
+    /// The checkpoints of the seat maps, one for each partition.
+    pub checkpoints: Vec<Checkpoint>,
+    /// The first of the map's events that are parked: the map shows those before it alone.
+    pub parked_from: Option<u64>,
+}
+
 /// Which shows to list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ShowFilter {
@@ -269,6 +280,12 @@ pub trait ReadModel: Send + Sync + fmt::Debug {
     /// # Errors
     /// As [`ReadModel::concert`].
     async fn seat_map(&self, show: ShowId) -> Result<At<Option<SeatMap>>, Error>;
+
+    /// The seat map of one show and the place from which it is to be followed over the bus, of one snapshot.
+    ///
+    /// # Errors
+    /// As [`ReadModel::concert`].
+    async fn seat_map_to_follow(&self, show: ShowId) -> Result<SeatMapToFollow, Error>;
 
     /// One reservation.
     ///

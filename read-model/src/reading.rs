@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::{
-    At, Error, Items, Page,
+    At, Checkpoint, Error, Items, Page, ProjectionId, SeatMap, SeatMapToFollow,
     tables::{Counts, Show, ShowWithCounts},
 };
 
@@ -140,4 +140,32 @@ pub(crate) fn after_show(page: &Page) -> Result<(i64, Uuid), Error> {
     let (starts_at, show) = cursor.split_once('.').ok_or_else(bad)?;
     let show = Uuid::parse_str(show).map_err(|_| bad())?;
     Ok((starts_at.parse().map_err(|_| bad())?, show))
+}
+
+/// A seat map to follow as it was read: first parked event, plan, statuses, checkpoints.
+pub(crate) type ToFollowRow = (Option<i64>, Option<String>, Option<String>, String);
+
+/// The seat map that a row describes. Checkpoints are a JSON array of `[version, partition, epoch, position, offset]`.
+pub(crate) fn seat_map_to_follow(row: Option<ToFollowRow>) -> Result<SeatMapToFollow, Error> {
+    let Some((parked, plan, statuses, checkpoints)) = row else {
+        return Ok(SeatMapToFollow::default());
+    };
+    let both = plan.as_deref().zip(statuses.as_deref());
+    let checkpoints: Vec<(u32, u32, u64, u64, i64)> = parse(&checkpoints)?;
+    let projection = ProjectionId::SeatMaps.name();
+    let checkpoint = |(version, partition, epoch, position, offset)| Checkpoint {
+        projection: projection.to_owned(),
+        version,
+        partition,
+        epoch,
+        position,
+        offset,
+    };
+    Ok(SeatMapToFollow {
+        map: both
+            .map(|(plan, statuses)| SeatMap::from_json(plan, statuses))
+            .transpose()?,
+        checkpoints: checkpoints.into_iter().map(checkpoint).collect(),
+        parked_from: parked.map(restored).transpose()?,
+    })
 }

@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::{
     Access, At, Checkpoint, Document, Error, Items, Keys, Page, Parked, ProjectionId, ReadModel,
-    Rows, SeatMap, ShowFilter, Snapshot, SqliteReadModel, Table, Version, Versions, Write,
-    conformance,
+    Rows, SeatMap, SeatMapToFollow, ShowFilter, Snapshot, SqliteReadModel, Table, Version,
+    Versions, Write, conformance,
     tables::{
         Account, Concert, Payment, Reservation, Saga, SagaState, ShowWithCounts, Transaction,
     },
@@ -227,6 +227,10 @@ impl ReadModel for Faulty {
 
     async fn seat_map(&self, show: ShowId) -> Result<At<Option<SeatMap>>, Error> {
         self.position(self.inner.seat_map(show).await?).await
+    }
+
+    async fn seat_map_to_follow(&self, show: ShowId) -> Result<SeatMapToFollow, Error> {
+        self.inner.seat_map_to_follow(show).await
     }
 
     async fn reservation(&self, id: ReservationId) -> Result<At<Option<Reservation>>, Error> {

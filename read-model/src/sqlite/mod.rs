@@ -25,7 +25,7 @@ use sqlx::{
 
 use crate::{
     Access, At, Checkpoint, Error, Items, Keys, Page, Parked, ProjectionId, ReadModel, Rows,
-    SeatMap, ShowFilter, Snapshot, Version, Versions, Write,
+    SeatMap, SeatMapToFollow, ShowFilter, Snapshot, Version, Versions, Write,
     tables::{
         Account, Concert, Payment, Reservation, Saga, SagaState, ShowWithCounts, Transaction,
     },
@@ -205,6 +205,10 @@ impl ReadModel for SqliteReadModel {
 
     async fn seat_map(&self, show: ShowId) -> Result<At<Option<SeatMap>>, Error> {
         read::seat_map(&self.readers, show).await
+    }
+
+    async fn seat_map_to_follow(&self, show: ShowId) -> Result<SeatMapToFollow, Error> {
+        read::seat_map_to_follow(&self.readers, show).await
     }
 
     async fn reservation(&self, id: ReservationId) -> Result<At<Option<Reservation>>, Error> {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{failed, json, statements};
 use crate::{
-    At, Checkpoint, Error, Items, Page, SeatMap, ShowFilter, Versions,
+    At, Checkpoint, Error, Items, Page, SeatMap, SeatMapToFollow, ShowFilter, Versions,
     reading::{self, ListRow, ShowRow, micros, restored, standing},
     rows::position_key,
     tables::{
@@ -119,6 +119,18 @@ pub(super) async fn seat_map(
             .map(|(plan, statuses)| SeatMap::from_json(plan, statuses))
             .transpose()?,
     })
+}
+
+pub(super) async fn seat_map_to_follow(
+    pool: &SqlitePool,
+    show: ShowId,
+) -> Result<SeatMapToFollow, Error> {
+    let row = sqlx::query_as(statements::SELECT_SEAT_MAP_TO_FOLLOW)
+        .bind(show.to_string())
+        .fetch_optional(pool)
+        .await
+        .map_err(failed)?;
+    reading::seat_map_to_follow(row)
 }
 
 type ListQuery<'q> = QueryAs<'q, Sqlite, ListRow, SqliteArguments<'q>>;
