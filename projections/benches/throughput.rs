@@ -1,9 +1,8 @@
 //! How fast the worker projects a rush: `cargo bench -p projections`.
 //!
-//! One show of 15,000 seats is sold out, a seat a purchase: five events each, from hold to completed payment. The events
-//! are in memory, the read model is a file: what is timed is decoding, folding and writing, from the first event to the
-//! last row. The second figure is the same backlog cut into batches of 100, as when the worker keeps up with a log that
-//! grows in small steps.
+//! Some shows are sold out, a seat a purchase: five events each, from hold to completed payment. The events are in memory: what is timed
+//! is decoding, folding and writing, all projections together, from the first event to the last row. Small deliveries are as when the
+//! worker keeps up with a log that grows in small steps. Into a file, and into the Postgres that `FRONTROW_TEST_READ_MODEL_URL` names.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -29,7 +28,7 @@ use domain::{
     time::Timestamp,
 };
 use event_store::{
-    Position, RecordedEvent, StreamId,
+    Position, RecordedEvent, StreamId, SystemClock,
     bus::{Alone, Bus, Cursor, Delivery, Error, Membership, Subscription},
 };
 use projections::{Deps, Progress, run};
@@ -38,7 +37,8 @@ use serde::Serialize;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
-const SEATS: u64 = 15_000;
+const SHOWS: u64 = 4;
+const SEATS: u64 = 5_000;
 const PRICE: i64 = 50;
 const ROW: usize = 100;
 
@@ -50,7 +50,13 @@ fn id<T: From<Uuid>>(n: u64) -> T {
 struct Log(Vec<RecordedEvent>);
 
 impl Log {
-    fn record<E: DomainEvent + Serialize>(&mut self, kind: &str, stream: Uuid, event: &E) {
+    fn record<E: DomainEvent + Serialize>(
+        &mut self,
+        kind: &str,
+        stream: Uuid,
+        key: Uuid,
+        event: &E,
+    ) {
         let position = self.0.len() as u64 + 1;
         self.0.push(RecordedEvent {
             position: Position(position),
@@ -60,7 +66,7 @@ impl Log {
             sequence: 1,
             event_id: id(position),
             command_id: id(position),
-            routing_key: String::new(),
+            routing_key: key.to_string(),
             event_type: event.event_type(),
             event_version: event.event_version(),
             payload: serde_json::to_string(event).unwrap(),
@@ -92,7 +98,7 @@ fn schedule(log: &mut Log, show: ShowId) {
         max_seats_per_customer: 4,
         no_stranded_seats: false,
     };
-    log.record("show", show.0, &scheduled);
+    log.record("show", show.0, show.0, &scheduled);
     let seats: Vec<_> = (0..SEATS)
         .map(|n| Seat(guid(n), n.to_string(), 0, 100, 100))
         .collect();
@@ -111,15 +117,20 @@ fn schedule(log: &mut Log, show: ShowId) {
         log.record(
             "show",
             show.0,
+            show.0,
             &show::Event::SeatsListed { organizer_id, zone },
         );
     }
 }
 
 /// One purchase: hold, request, debit, confirmation, completion.
-fn buy(log: &mut Log, show_id: ShowId, n: u64) {
-    let (organizer_id, customer_id) = (id(1), id::<CustomerId>(1_000_000 + n));
-    let (reservation_id, payment_id) = (id::<ReservationId>(n), id::<PaymentId>(2_000_000 + n));
+fn buy(log: &mut Log, show_id: ShowId, show: u64, n: u64) {
+    let buyer = show * SEATS + n;
+    let (organizer_id, customer_id) = (id(1), id::<CustomerId>(1_000_000 + buyer));
+    let (reservation_id, payment_id) = (
+        id::<ReservationId>(buyer),
+        id::<PaymentId>(2_000_000 + buyer),
+    );
     let held = show::Event::SeatsHeld {
         organizer_id,
         reservation_id,
@@ -136,7 +147,7 @@ fn buy(log: &mut Log, show_id: ShowId, n: u64) {
         amount: PRICE,
         expires_at: Timestamp::default(),
     };
-    log.record("show", show_id.0, &held);
+    log.record("show", show_id.0, show_id.0, &held);
     let requested = payment::Event::PaymentRequested {
         reservation_id,
         show_id,
@@ -146,14 +157,14 @@ fn buy(log: &mut Log, show_id: ShowId, n: u64) {
         method: "points".to_owned(),
         resume_at: Timestamp::default(),
     };
-    log.record("payment", payment_id.0, &requested);
+    log.record("payment", payment_id.0, show_id.0, &requested);
     let debited = point_account::Event::PointsDebited {
         customer_id,
         payment_id,
         amount: PRICE,
         balance_after: 0,
     };
-    log.record("point_account", customer_id.0, &debited);
+    log.record("point_account", customer_id.0, customer_id.0, &debited);
     let confirmed = show::Event::ReservationConfirmed {
         organizer_id,
         reservation_id,
@@ -166,7 +177,7 @@ fn buy(log: &mut Log, show_id: ShowId, n: u64) {
             standing: None,
         },
     };
-    log.record("show", show_id.0, &confirmed);
+    log.record("show", show_id.0, show_id.0, &confirmed);
     let completed = payment::Event::PaymentCompleted {
         reservation_id,
         show_id,
@@ -174,71 +185,104 @@ fn buy(log: &mut Log, show_id: ShowId, n: u64) {
         amount: PRICE,
         balance: 0,
     };
-    log.record("payment", payment_id.0, &completed);
+    log.record("payment", payment_id.0, show_id.0, &completed);
 }
 
-/// The log as a bus that hands over at most `largest` events at a time.
+/// The log as a bus of several partitions that hands over at most `largest` events at a time.
 #[derive(Debug, Clone)]
 struct Backlog {
-    events: Arc<Vec<RecordedEvent>>,
+    partitions: Arc<Vec<Vec<RecordedEvent>>>,
+    head: u64,
     largest: usize,
-    next: usize,
+    /// The next event of each partition.
+    next: Vec<usize>,
+}
+
+impl Backlog {
+    fn new(events: &[RecordedEvent], partitions: u32, largest: usize) -> Self {
+        let mut parts = vec![Vec::new(); partitions as usize];
+        for event in events {
+            parts[partition_of(&event.routing_key, partitions) as usize].push(event.clone());
+        }
+        Self {
+            head: events.len() as u64,
+            largest,
+            next: vec![0; parts.len()],
+            partitions: Arc::new(parts),
+        }
+    }
+}
+
+fn partition_of(key: &str, partitions: u32) -> u32 {
+    key.bytes()
+        .fold(7_u32, |hash, byte| hash.wrapping_mul(31) ^ u32::from(byte))
+        % partitions
 }
 
 #[async_trait]
 impl Bus for Backlog {
     fn partitions(&self) -> u32 {
-        1
+        u32::try_from(self.partitions.len()).unwrap()
     }
 
-    fn partition_of(&self, _routing_key: &str) -> u32 {
-        0
+    fn partition_of(&self, routing_key: &str) -> u32 {
+        partition_of(routing_key, self.partitions())
     }
 
     async fn join(&self, _group: &str) -> Result<Box<dyn Membership>, Error> {
-        Ok(Box::new(Alone::with(1)))
+        Ok(Box::new(Alone::with(self.partitions())))
     }
 
-    async fn subscribe(&self, from: Vec<Cursor>) -> Result<Box<dyn Subscription>, Error> {
-        let next = from.first().map_or(0, |cursor| cursor.position.0);
-        Ok(Box::new(Self {
-            next: usize::try_from(next).unwrap(),
-            ..self.clone()
-        }))
+    async fn subscribe(&self, _: Vec<Cursor>) -> Result<Box<dyn Subscription>, Error> {
+        Ok(Box::new(self.clone()))
     }
 }
 
 #[async_trait]
 impl Subscription for Backlog {
+    /// Of the partition that is furthest behind; all of them end at the head.
     async fn next(&mut self, limit: usize) -> Result<Delivery, Error> {
-        let end = (self.next + limit.min(self.largest)).min(self.events.len());
-        if end == self.next {
+        let behind = |n: &usize| {
+            let events = &self.partitions[*n];
+            events
+                .get(self.next[*n])
+                .map_or(u64::MAX, |event| event.position.0)
+        };
+        let partition = (0..self.partitions.len()).min_by_key(behind).unwrap();
+        let (events, next) = (&self.partitions[partition], self.next[partition]);
+        if next > events.len() {
             std::future::pending::<()>().await;
         }
-        let events = self.events[self.next..end].to_vec();
-        self.next = end;
-        let position = Position(end as u64);
-        let cursor = Cursor {
-            epoch: 1,
-            position,
-            ..Cursor::default()
+        let end = (next + limit.min(self.largest)).min(events.len());
+        let batch = events[next..end].to_vec();
+        // Behind the last one: the watermark has been told.
+        self.next[partition] = if end == events.len() { end + 1 } else { end };
+        let position = if end == events.len() {
+            self.head
+        } else {
+            batch.last().unwrap().position.0
         };
-        Ok(Delivery { events, cursor })
+        let cursor = Cursor {
+            partition: u32::try_from(partition).unwrap(),
+            epoch: 1,
+            position: Position(position),
+            offset: i64::try_from(end).unwrap(),
+        };
+        Ok(Delivery {
+            events: batch,
+            cursor,
+        })
     }
 }
 
-async fn project(events: &Arc<Vec<RecordedEvent>>, largest: usize) -> Duration {
-    let folder = std::env::temp_dir().join(format!("projections-bench-{}", Uuid::now_v7()));
-    std::fs::create_dir(&folder).unwrap();
-    let url = format!("sqlite:{}", folder.join("read-model.db").display());
+async fn project(url: &str, events: &[RecordedEvent], partitions: u32, largest: usize) -> Duration {
     let deps = Deps {
-        bus: Arc::new(Backlog {
-            events: events.clone(),
-            largest,
-            next: 0,
-        }),
-        read_model: read_model::open(&url, Access::ReadWrite).await.unwrap(),
+        bus: Arc::new(Backlog::new(events, partitions, largest)),
+        read_model: read_model::open(url, Access::ReadWrite).await.unwrap(),
         progress: Progress::default(),
+        group: None,
+        log: None,
+        clock: Arc::new(SystemClock),
     };
     let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
     let began = Instant::now();
@@ -249,27 +293,43 @@ async fn project(events: &Arc<Vec<RecordedEvent>>, largest: usize) -> Duration {
     let took = began.elapsed();
     shutdown.cancel();
     worker.await.unwrap().unwrap();
-    std::fs::remove_dir_all(&folder).unwrap();
     took
+}
+
+fn report(store: &str, partitions: u32, largest: usize, events: usize, took: Duration) {
+    let count = u32::try_from(events).unwrap();
+    let rate = f64::from(count) / took.as_secs_f64();
+    println!(
+        "{store:<9} {partitions:>2} partitions, deliveries of {largest:>5}: {rate:>9.0} events/s, {took:.2?} in all"
+    );
 }
 
 #[tokio::main]
 async fn main() {
     let mut log = Log::default();
-    let show = id(1);
-    schedule(&mut log, show);
-    for n in 0..SEATS {
-        buy(&mut log, show, n);
+    for show in 1..=SHOWS {
+        schedule(&mut log, id(show));
     }
-    let events = Arc::new(log.0);
+    for n in 0..SEATS {
+        for show in 1..=SHOWS {
+            buy(&mut log, id(show), show, n);
+        }
+    }
+    let events = log.0;
     println!(
-        "{} events: a show of {SEATS} seats, sold out one by one",
+        "{} events: {SHOWS} shows of {SEATS} seats, sold out one by one",
         events.len()
     );
-    for largest in [projections::runner::MAX_BATCH, 100] {
-        let took = project(&events, largest).await;
-        let count = u32::try_from(events.len()).unwrap();
-        let rate = f64::from(count) / took.as_secs_f64();
-        println!("batches of {largest:>5}: {rate:>9.0} events/s, {took:.2?} in all");
+    for (partitions, largest) in [(1, 4_000), (1, 100), (12, 1_000), (12, 20)] {
+        let folder = std::env::temp_dir().join(format!("projections-bench-{}", Uuid::now_v7()));
+        std::fs::create_dir(&folder).unwrap();
+        let url = format!("sqlite:{}", folder.join("read-model.db").display());
+        let took = project(&url, &events, partitions, largest).await;
+        report("SQLite", partitions, largest, events.len(), took);
+        std::fs::remove_dir_all(&folder).unwrap();
+        if let Some(database) = servers::read_model_database("projections into Postgres").await {
+            let took = project(&database.url, &events, partitions, largest).await;
+            report("Postgres", partitions, largest, events.len(), took);
+        }
     }
 }

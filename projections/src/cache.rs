@@ -1,53 +1,144 @@
-//! Seat maps of the last batches: a hot show's map is then written, but not read again, for every batch.
+//! Rows of the last batches: what is hot is then written, but not read again, for every batch.
 //!
 //! Safe because checkpoints are compared and set: where another worker wrote meanwhile, the write that rests on a cached
-//! map is refused, and the cache is emptied.
+//! row is refused, and the cache goes with everything else that the worker remembers. Rows of a parked key are the one
+//! thing that changes without its checkpoint; the cache is emptied when a key is parked no more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use domain::ids::ShowId;
-use read_model::{Keys, Rows, SeatMap};
+use domain::ids::{ConcertId, CustomerId, PaymentId, ReservationId, ShowId};
+use read_model::{
+    Keys, Rows, SeatMap,
+    tables::{Account, Concert, Payment, Reservation, Saga, Show},
+};
 
 /// Seats of all cached maps together, about 100 bytes each: ten of the largest halls.
 const MAX_SEATS: usize = 500_000;
+/// Cached rows of each other table, about a kilobyte each: what some ten batches touch.
+const MAX_ROWS: usize = 20_000;
 
-/// Seat maps, the longest unused ones dropped first.
-#[derive(Debug, Default)]
-pub(crate) struct SeatMapCache {
+/// Rows of one table, the longest unused ones dropped first.
+#[derive(Debug)]
+struct Shelf<K, R> {
     /// With the batch that used it last.
-    maps: BTreeMap<ShowId, (u64, SeatMap)>,
-    batch: u64,
-    seats: usize,
+    rows: BTreeMap<K, (u64, R)>,
+    weight: usize,
 }
 
-impl SeatMapCache {
-    /// Moves the maps of `keys` that are here into `rows`; only the others are left in `keys`.
-    pub(crate) fn take(&mut self, keys: &mut Keys, rows: &mut Rows) {
-        keys.seat_maps.retain(|show| match self.maps.remove(show) {
-            Some((_, map)) => {
-                self.seats -= map.plan().len();
-                rows.seat_maps.insert(*show, map);
+impl<K, R> Default for Shelf<K, R> {
+    fn default() -> Self {
+        Self {
+            rows: BTreeMap::new(),
+            weight: 0,
+        }
+    }
+}
+
+impl<K: Ord + Copy, R> Shelf<K, R> {
+    /// Moves the rows under `keys` that are here to `found`, and takes their keys away.
+    fn take(
+        &mut self,
+        keys: &mut BTreeSet<K>,
+        found: &mut BTreeMap<K, R>,
+        weigh: impl Fn(&R) -> usize,
+    ) {
+        keys.retain(|key| match self.rows.remove(key) {
+            Some((_, row)) => {
+                self.weight -= weigh(&row);
+                found.insert(*key, row);
                 false
             }
             None => true,
         });
     }
 
-    /// Keeps the maps of a batch that was written.
-    pub(crate) fn put(&mut self, rows: &mut Rows) {
-        self.batch += 1;
-        for (show, map) in std::mem::take(&mut rows.seat_maps) {
-            self.seats += map.plan().len();
-            self.maps.insert(show, (self.batch, map));
+    fn put(&mut self, batch: u64, rows: BTreeMap<K, R>, weigh: impl Fn(&R) -> usize, most: usize) {
+        for (key, row) in rows {
+            self.weight += weigh(&row);
+            if let Some((_, replaced)) = self.rows.insert(key, (batch, row)) {
+                self.weight -= weigh(&replaced);
+            }
         }
-        while self.seats > MAX_SEATS {
-            let oldest = self.maps.iter().min_by_key(|(_, (batch, _))| *batch);
-            let Some(show) = oldest.map(|(show, _)| *show) else {
+        if self.weight <= most {
+            return;
+        }
+        // Half of the room at once: looking for the oldest is not for every batch.
+        let mut ages: Vec<(u64, K)> = self.rows.iter().map(|(k, (age, _))| (*age, *k)).collect();
+        ages.sort_unstable();
+        for (_, key) in ages {
+            if self.weight <= most / 2 {
                 break;
-            };
-            if let Some((_, map)) = self.maps.remove(&show) {
-                self.seats -= map.plan().len();
+            }
+            if let Some((_, row)) = self.rows.remove(&key) {
+                self.weight -= weigh(&row);
             }
         }
     }
+}
+
+/// The rows of the last batches.
+#[derive(Debug, Default)]
+pub(crate) struct RowCache {
+    batch: u64,
+    concerts: Shelf<ConcertId, Concert>,
+    shows: Shelf<ShowId, Show>,
+    seat_maps: Shelf<ShowId, SeatMap>,
+    reservations: Shelf<ReservationId, Reservation>,
+    payments: Shelf<PaymentId, Payment>,
+    accounts: Shelf<CustomerId, Account>,
+    sagas: Shelf<PaymentId, Saga>,
+}
+
+fn seats(map: &SeatMap) -> usize {
+    map.plan().len()
+}
+
+fn one<R>(_: &R) -> usize {
+    1
+}
+
+impl RowCache {
+    /// Moves the rows of `keys` that are here out; only the others are left in `keys`.
+    pub(crate) fn take(&mut self, keys: &mut Keys) -> Rows {
+        let mut rows = Rows::default();
+        self.concerts
+            .take(&mut keys.concerts, &mut rows.concerts, one);
+        self.shows.take(&mut keys.shows, &mut rows.shows, one);
+        self.seat_maps
+            .take(&mut keys.seat_maps, &mut rows.seat_maps, seats);
+        self.reservations
+            .take(&mut keys.reservations, &mut rows.reservations, one);
+        self.payments
+            .take(&mut keys.payments, &mut rows.payments, one);
+        self.accounts
+            .take(&mut keys.accounts, &mut rows.accounts, one);
+        self.sagas.take(&mut keys.sagas, &mut rows.sagas, one);
+        rows
+    }
+
+    /// Keeps the rows of a batch that was written. A transaction is never read again.
+    pub(crate) fn put(&mut self, rows: Rows) {
+        self.batch += 1;
+        let batch = self.batch;
+        self.concerts.put(batch, rows.concerts, one, MAX_ROWS);
+        self.shows.put(batch, rows.shows, one, MAX_ROWS);
+        self.seat_maps.put(batch, rows.seat_maps, seats, MAX_SEATS);
+        self.reservations
+            .put(batch, rows.reservations, one, MAX_ROWS);
+        self.payments.put(batch, rows.payments, one, MAX_ROWS);
+        self.accounts.put(batch, rows.accounts, one, MAX_ROWS);
+        self.sagas.put(batch, rows.sagas, one, MAX_ROWS);
+    }
+}
+
+/// Adds `more` to `rows`.
+pub(crate) fn merge(rows: &mut Rows, mut more: Rows) {
+    rows.concerts.append(&mut more.concerts);
+    rows.shows.append(&mut more.shows);
+    rows.seat_maps.append(&mut more.seat_maps);
+    rows.reservations.append(&mut more.reservations);
+    rows.payments.append(&mut more.payments);
+    rows.accounts.append(&mut more.accounts);
+    rows.transactions.append(&mut more.transactions);
+    rows.sagas.append(&mut more.sagas);
 }

@@ -7,11 +7,11 @@ use domain::{
     stored::DomainEvent,
 };
 use read_model::{
-    Keys, ProjectionId, Rows,
+    ProjectionId, Rows,
     tables::{Concert, Show},
 };
 
-use crate::{Error, Event, Projection};
+use crate::{Effect, Error, Event, Needs, Projection};
 
 /// The catalogue.
 #[derive(Debug, Clone, Copy)]
@@ -22,15 +22,17 @@ impl Projection for Catalogue {
         ProjectionId::Catalogue
     }
 
-    fn keys(&self, event: &Event, keys: &mut Keys) {
+    fn needs(&self, event: &Event, needs: &mut Needs) {
         match &event.event {
-            DomainEvent::Concert(_) => {
-                keys.concerts.insert(ConcertId(event.id));
+            DomainEvent::Concert(concert) => {
+                let makes = matches!(concert, concert::Event::ConcertAnnounced { .. });
+                needs.concert(ConcertId(event.id), Effect::makes(makes));
             }
-            DomainEvent::Show(
-                show::Event::ShowScheduled { .. } | show::Event::ShowCancelled { .. },
-            ) => {
-                keys.shows.insert(ShowId(event.id));
+            DomainEvent::Show(show::Event::ShowScheduled { .. }) => {
+                needs.show(ShowId(event.id), Effect::Makes);
+            }
+            DomainEvent::Show(show::Event::ShowCancelled { .. }) => {
+                needs.show(ShowId(event.id), Effect::Changes);
             }
             DomainEvent::Show(
                 show::Event::SeatsListed { .. }

@@ -1,17 +1,46 @@
 //! A fresh fold: all rows from events alone, without a store. What the read model must be equal to.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use event_store::RecordedEvent;
-use read_model::{Checkpoint, ProjectionId, Rows};
+use read_model::{Checkpoint, Parked, ProjectionId, Rows};
 
 use crate::{Error, Event, Projection, Slice};
+
+/// Says which partition of the bus the events of a routing key are in.
+pub type PartitionOf = Arc<dyn Fn(&str) -> u32 + Send + Sync>;
+
+/// Where each projection stops.
+struct Until {
+    partition_of: PartitionOf,
+    /// By partition.
+    stands: BTreeMap<(ProjectionId, u32), u64>,
+    /// By routing key: right before its first parked event.
+    parked: BTreeMap<ProjectionId, BTreeMap<String, u64>>,
+}
+
+impl fmt::Debug for Until {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Until")
+            .field("stands", &self.stands)
+            .field("parked", &self.parked)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Until {
+    fn position(&self, id: ProjectionId, partition: u32, key: &str) -> u64 {
+        let stand = self.stands.get(&(id, partition)).copied();
+        let parked = self.parked.get(&id).and_then(|keys| keys.get(key)).copied();
+        stand.unwrap_or_default().min(parked.unwrap_or(u64::MAX))
+    }
+}
 
 /// Rows folded from the log's beginning, event by event.
 #[derive(Debug)]
 pub struct Fold {
     projections: [Box<dyn Projection>; 6],
-    until: BTreeMap<ProjectionId, u64>,
+    until: Option<Until>,
     slice: Slice,
     rows: Rows,
 }
@@ -20,7 +49,7 @@ impl Default for Fold {
     fn default() -> Self {
         Self {
             projections: crate::all(),
-            until: BTreeMap::new(),
+            until: None,
             slice: Slice::WHOLE,
             rows: Rows::default(),
         }
@@ -28,12 +57,28 @@ impl Default for Fold {
 }
 
 impl Fold {
-    /// A fold in which each projection stops where it stands in `checkpoints`: events beyond change nothing in its rows.
-    /// A projection without a checkpoint folds nothing.
-    pub fn until(checkpoints: &[Checkpoint]) -> Self {
-        let position = |id| (id, Checkpoint::position_of(id, checkpoints));
+    /// A fold in which each projection stops where it stands: in each partition at its checkpoint, for each parked key right before its
+    /// first parked event. Events beyond change nothing in its rows; a partition without a checkpoint is not folded. `checkpoints` are
+    /// of one version of each projection.
+    pub fn until(checkpoints: &[Checkpoint], parked: &[Parked], partition_of: PartitionOf) -> Self {
+        let mut until = Until {
+            partition_of,
+            stands: BTreeMap::new(),
+            parked: BTreeMap::new(),
+        };
+        for stand in checkpoints {
+            if let Some(id) = ProjectionId::from_name(&stand.projection) {
+                until.stands.insert((id, stand.partition), stand.position);
+            }
+        }
+        for event in parked {
+            let keys = until.parked.entry(event.projection).or_default();
+            let before = event.position.saturating_sub(1);
+            let first = keys.entry(event.key.clone()).or_insert(before);
+            *first = before.min(*first);
+        }
         Self {
-            until: ProjectionId::ALL.into_iter().map(position).collect(),
+            until: Some(until),
             ..Self::default()
         }
     }
@@ -49,13 +94,20 @@ impl Fold {
     /// # Errors
     /// [`Error::Undecodable`], [`Error::NotAnId`], [`Error::MissingRow`].
     pub fn apply(&mut self, stored: &RecordedEvent) -> Result<(), Error> {
-        if !self.slice.holds(&stored.routing_key) {
+        let key = &stored.routing_key;
+        if !self.slice.holds(key) {
+            return Ok(());
+        }
+        let position = stored.position.0;
+        let until = self.until.as_ref();
+        let partition = until.map_or(0, |until| (until.partition_of)(key));
+        let lacks = |id| until.is_none_or(|until| position <= until.position(id, partition, key));
+        if !ProjectionId::ALL.into_iter().any(lacks) {
             return Ok(());
         }
         let event = Event::decode(stored)?;
         for projection in &self.projections {
-            let until = self.until.get(&projection.id());
-            if until.is_none_or(|until| event.position <= *until) {
+            if lacks(projection.id()) {
                 projection.apply(&event, &mut self.rows)?;
             }
         }

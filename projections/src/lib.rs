@@ -8,8 +8,10 @@
 //! ```
 //!
 //! A projection is a pure fold: it has no side effects, and a row folds the events of one routing key only, so rows do
-//! not depend on how the log was cut into batches. An event is never skipped: one that can't be understood, or that
-//! contradicts the rows, stops the worker, which then says that it is not ready.
+//! not depend on how the log was cut into batches, nor on who folds which partition. An event is never passed over:
+//!
+//! - one that contradicts the rows, or is damaged, is parked with all later ones of its key, for that projection; other keys go on;
+//! - one that a newer release wrote stops the worker, which then says that it is not ready.
 #![warn(missing_docs)]
 #![deny(clippy::wildcard_enum_match_arm)]
 
@@ -18,40 +20,49 @@ mod cache;
 mod catalogue;
 mod event;
 mod fold;
+mod folder;
+mod gather;
 pub mod metrics;
+mod needs;
+pub mod parked;
 mod payments;
 mod points;
 mod progress;
+pub mod rebuild;
 mod reservations;
 pub mod runner;
 mod sagas;
 mod seat_maps;
 mod slice;
+mod stands;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 
 use domain::stored::DecodeError;
-use read_model::{Keys, ProjectionId, Rows};
+use read_model::{ProjectionId, Rows};
 
 pub use crate::{
     event::Event,
-    fold::{Fold, fold_all},
+    fold::{Fold, PartitionOf, fold_all},
+    gather::MAX_BATCH,
+    needs::{Effect, Needs},
     progress::{Lag, Progress, Readiness},
-    runner::{Deps, run},
-    slice::Slice,
+    rebuild::rebuild,
+    runner::{Deps, LogSource, run},
+    slice::{Slice, routing_key},
 };
 
 /// A writer of rows: a pure fold of events.
 pub trait Projection: Send + Sync + fmt::Debug {
-    /// Its name and version.
+    /// Its name and fold.
     fn id(&self) -> ProjectionId;
 
-    /// Adds the keys of the rows that `event` changes or makes; none where the event is of no interest.
-    fn keys(&self, event: &Event, keys: &mut Keys);
+    /// Notes the rows that `event` changes or makes; none where the event is of no interest.
+    fn needs(&self, event: &Event, needs: &mut Needs);
 
-    /// Applies `event` to the rows of its keys, of which those that exist are in `rows`.
+    /// Applies `event` to the rows that it needs, of which those that exist are in `rows`; changes all of them or, with an error, none.
     ///
     /// # Errors
     /// [`Error::MissingRow`] where a row that the event changes is not there.
@@ -99,10 +110,84 @@ pub enum Error {
         /// The row's key.
         key: String,
     },
+    /// An event is damaged, in whatever way.
+    #[error("the event at position {position} can't be read: {reason}")]
+    Damaged {
+        /// Its place in the log.
+        position: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Nothing is parked under a key.
+    #[error("{projection} has nothing parked for key {key}", projection = .projection.name())]
+    NothingParked {
+        /// The projection.
+        projection: ProjectionId,
+        /// The routing key.
+        key: String,
+    },
+    /// A newer release's rows are live: this one can't go on with them.
+    #[error(
+        "the live rows of {projection} are of fold {fold}, this release knows {known}: run the newer release"
+    )]
+    Outdated {
+        /// Name of the projection.
+        projection: &'static str,
+        /// Number of the live rows' fold.
+        fold: u32,
+        /// Number of this release's fold.
+        known: u32,
+    },
+    /// The live rows were made by an older release, and there is no log to make them anew from.
+    #[error(
+        "the live rows of {projection} are of an older release: make them anew with `frontrow replay --projection {projection}`"
+    )]
+    NeedsReplay {
+        /// Name of the projection.
+        projection: &'static str,
+    },
+    /// There is no version to go back to.
+    #[error("{projection} has no earlier version to go back to")]
+    NoRetired {
+        /// Name of the projection.
+        projection: &'static str,
+    },
+    /// The log can't be read.
+    #[error("the log can't be read")]
+    Log(#[from] event_store::log::Error),
     /// The bus can't be followed any further.
     #[error(transparent)]
     Bus(#[from] event_store::bus::Error),
     /// The read model does not do its part.
     #[error(transparent)]
     ReadModel(#[from] read_model::Error),
+}
+
+impl Error {
+    /// Whether an event, or what its routing key has in the rows, is to blame: other keys can go on.
+    fn is_of_one_key(&self) -> bool {
+        match self {
+            Self::Undecodable { source, .. } => matches!(source, DecodeError::Malformed { .. }),
+            Self::NotAnId { .. } | Self::MissingRow { .. } | Self::Damaged { .. } => true,
+            Self::NothingParked { .. }
+            | Self::Outdated { .. }
+            | Self::NeedsReplay { .. }
+            | Self::NoRetired { .. }
+            | Self::Log(_)
+            | Self::Bus(_)
+            | Self::ReadModel(_) => false,
+        }
+    }
+}
+
+/// An error with all its sources.
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
 }

@@ -19,6 +19,8 @@ pub const EVENTS: &str = "frontrow_projections_events_total";
 pub const BATCH_SECONDS: &str = "frontrow_projections_batch_seconds";
 /// Batches that had to be tried again; counts.
 pub const RETRIES: &str = "frontrow_projections_retries_total";
+/// Events parked, by `projection`; counts.
+pub const PARKED: &str = "frontrow_projections_parked_total";
 
 /// Registers help and unit of each metric with the recorder that is installed.
 pub fn describe() {
@@ -43,6 +45,10 @@ pub fn describe() {
         "Time from receiving a batch to its rows being readable"
     );
     describe_counter!(RETRIES, "Batches that had to be tried again");
+    describe_counter!(
+        PARKED,
+        "Events that could not be projected, and those of the same key behind them"
+    );
 }
 
 pub(crate) fn batch(events: usize, took: Duration) {
@@ -52,6 +58,10 @@ pub(crate) fn batch(events: usize, took: Duration) {
 
 pub(crate) fn retry() {
     ::metrics::counter!(RETRIES).increment(1);
+}
+
+pub(crate) fn parked(projection: ProjectionId) {
+    ::metrics::counter!(PARKED, "projection" => projection.name()).increment(1);
 }
 
 /// Sets the gauges to how far the projections are `now`: call before each scrape, so that a worker that stands still shows too.

@@ -2,11 +2,11 @@
 
 use domain::{ids::PaymentId, payment, stored::DomainEvent};
 use read_model::{
-    Keys, ProjectionId, Rows,
+    ProjectionId, Rows,
     tables::{Payment, PaymentStatus},
 };
 
-use crate::{Error, Event, Projection};
+use crate::{Effect, Error, Event, Needs, Projection};
 
 /// Payments.
 #[derive(Debug, Clone, Copy)]
@@ -30,9 +30,10 @@ impl Projection for Payments {
         ProjectionId::Payments
     }
 
-    fn keys(&self, event: &Event, keys: &mut Keys) {
-        if payment_event(&event.event).is_some() {
-            keys.payments.insert(PaymentId(event.id));
+    fn needs(&self, event: &Event, needs: &mut Needs) {
+        if let Some(payment) = payment_event(&event.event) {
+            let makes = matches!(payment, payment::Event::PaymentRequested { .. });
+            needs.payment(PaymentId(event.id), Effect::makes(makes));
         }
     }
 

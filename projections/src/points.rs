@@ -2,11 +2,11 @@
 
 use domain::{ids::CustomerId, point_account, stored::DomainEvent};
 use read_model::{
-    Keys, ProjectionId, Rows,
+    ProjectionId, Rows,
     tables::{Account, Transaction, TransactionKind},
 };
 
-use crate::{Error, Event, Projection};
+use crate::{Effect, Error, Event, Needs, Projection};
 
 /// Accounts and transactions.
 #[derive(Debug, Clone, Copy)]
@@ -30,10 +30,10 @@ impl Projection for Points {
         ProjectionId::Points
     }
 
-    fn keys(&self, event: &Event, keys: &mut Keys) {
+    fn needs(&self, event: &Event, needs: &mut Needs) {
         if points_event(&event.event).is_some() {
-            keys.accounts.insert(CustomerId(event.id));
-            keys.transactions.insert(event.position);
+            // The balance comes with the event.
+            needs.account(CustomerId(event.id), Effect::Makes);
         }
     }
 

@@ -6,11 +6,11 @@ use domain::{
     stored::DomainEvent,
 };
 use read_model::{
-    Keys, ProjectionId, Rows,
+    ProjectionId, Rows,
     tables::{Reservation, ReservationStatus},
 };
 
-use crate::{Error, Event, Projection};
+use crate::{Effect, Error, Event, Needs, Projection};
 
 /// Reservations.
 #[derive(Debug, Clone, Copy)]
@@ -58,8 +58,14 @@ impl Projection for Reservations {
         ProjectionId::Reservations
     }
 
-    fn keys(&self, event: &Event, keys: &mut Keys) {
-        keys.reservations.extend(changed_by(&event.event));
+    fn needs(&self, event: &Event, needs: &mut Needs) {
+        if let Some(id) = changed_by(&event.event) {
+            let held = matches!(
+                &event.event,
+                DomainEvent::Show(show::Event::SeatsHeld { .. })
+            );
+            needs.reservation(id, Effect::makes(held));
+        }
     }
 
     fn apply(&self, event: &Event, rows: &mut Rows) -> Result<(), Error> {

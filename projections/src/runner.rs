@@ -1,23 +1,40 @@
-//! The worker: follows the bus from the checkpoints, batch by batch.
+//! The worker: follows its partitions of the bus from the checkpoints, batch by batch.
+//!
+//! ```text
+//!  group ── partitions 0 2 5 ──▶ checkpoints ──▶ subscribe ──▶ gather ──▶ fold ──▶ write (rows, checkpoints of 0 2 5)
+//!    │                                ▲                                               │
+//!    └── another assignment ──────────┴────────────── a checkpoint has moved ─────────┘
+//! ```
 //!
 //! Every batch is one transaction, and a checkpoint moves only from where the worker believes it to be. So it does not
-//! matter where the worker is interrupted, or whether another one runs beside it: each event is in the rows once.
+//! matter where the worker is interrupted, or whether another one runs beside it, even over the same partition: each event
+//! is in the rows once.
 
 use std::{
+    fmt,
+    pin::Pin,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use event_store::bus::{self, Bus, Delivery};
-use read_model::ReadModel;
+use event_store::{
+    Clock, EventLog,
+    bus::{self, Alone, Bus, Membership},
+    log,
+};
+use read_model::{ProjectionId, ReadModel};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Error, Progress, Readiness, batch::Folder, metrics};
+use crate::{
+    Error, Progress, Readiness, chain,
+    folder::{DeadLetter, Folder},
+    gather::Gathered,
+    metrics,
+    rebuild::{self, rebuild},
+};
 
-/// Most events of one batch: bounds the memory of a batch and how long readers wait for its first event.
-pub const MAX_BATCH: usize = 2_000;
-/// Tries of a batch that contradicts the rows before the worker stops: the rows are loaded afresh each time.
-const POISON_TRIES: u32 = 3;
+/// How often the worker looks at what others change: versions, parked keys, checkpoints of others' partitions.
+const LOOK_AROUND: Duration = Duration::from_millis(250);
 /// Wait before the first repetition; doubled for each further one.
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 /// Longest wait before a repetition.
@@ -32,6 +49,36 @@ pub struct Deps {
     pub read_model: Arc<dyn ReadModel>,
     /// Where the worker says how far it has come.
     pub progress: Progress,
+    /// The workers to share the partitions with. `None`: there are no others, all partitions are this one's.
+    pub group: Option<String>,
+    /// Where rows of an older release are made anew from. `None`: the worker stops where there are such.
+    pub log: Option<LogSource>,
+    /// Dates what is parked.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A log that is opened only once rows have to be made anew: a worker needs none otherwise.
+#[derive(Clone)]
+pub struct LogSource(Arc<OpenLog>);
+
+type OpenLog = dyn Fn() -> Pin<Box<dyn Future<Output = Result<Arc<dyn EventLog>, log::Error>> + Send>>
+    + Send
+    + Sync;
+
+impl LogSource {
+    /// A log that `open` opens.
+    pub fn new<F>(open: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<Arc<dyn EventLog>, log::Error>> + Send + 'static,
+    {
+        Self(Arc::new(move || Box::pin(open())))
+    }
+}
+
+impl fmt::Debug for LogSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogSource").finish_non_exhaustive()
+    }
 }
 
 /// What to do about an error.
@@ -39,44 +86,41 @@ pub struct Deps {
 enum Remedy {
     /// Resume from the checkpoints, however often it takes.
     TryAgain,
-    /// Resume from the checkpoints a few times, then stop.
-    TryThenStop,
     /// Stop: trying again changes nothing.
     Stop,
 }
 
 impl Error {
-    /// The event that can't be projected, where it is one event's fault.
-    fn position(&self) -> Option<u64> {
-        match self {
-            Self::Undecodable { position, .. }
-            | Self::NotAnId { position, .. }
-            | Self::MissingRow { position, .. } => Some(*position),
-            Self::Bus(_) | Self::ReadModel(_) => None,
-        }
-    }
-
     fn remedy(&self) -> Remedy {
         use read_model::Error as Store;
         match self {
             Self::Bus(bus::Error::Unavailable(_))
+            | Self::Log(log::Error::Unavailable(_))
             | Self::ReadModel(
                 Store::Unavailable(_)
                 | Store::CheckpointMoved { .. }
                 | Store::NoVersion { .. }
                 | Store::NotLive { .. }
-                | Store::Live { .. }
                 | Store::NotParked { .. },
             ) => Remedy::TryAgain,
-            Self::MissingRow { .. } => Remedy::TryThenStop,
             Self::Undecodable { .. }
             | Self::NotAnId { .. }
+            | Self::MissingRow { .. }
+            | Self::Damaged { .. }
+            | Self::NothingParked { .. }
+            | Self::Outdated { .. }
+            | Self::NeedsReplay { .. }
+            | Self::NoRetired { .. }
+            | Self::Log(_)
             | Self::Bus(
                 bus::Error::Diverged(_) | bus::Error::Corrupt(_) | bus::Error::Refused(_),
             )
-            | Self::ReadModel(Store::Corrupt(_) | Store::BadCursor(_) | Store::UnknownScheme(_)) => {
-                Remedy::Stop
-            }
+            | Self::ReadModel(
+                Store::Corrupt(_)
+                | Store::BadCursor(_)
+                | Store::UnknownScheme(_)
+                | Store::Live { .. },
+            ) => Remedy::Stop,
         }
     }
 }
@@ -89,7 +133,7 @@ pub async fn run(deps: Deps, shutdown: CancellationToken) -> Result<(), Error> {
     let mut failures = 0_u32;
     loop {
         let before = hindmost(&deps.progress);
-        let Err(error) = follow(&deps, &shutdown).await else {
+        let Err(error) = work(&deps, &shutdown).await else {
             return Ok(());
         };
         failures = if hindmost(&deps.progress) > before {
@@ -98,12 +142,7 @@ pub async fn run(deps: Deps, shutdown: CancellationToken) -> Result<(), Error> {
             failures + 1
         };
         let reason = chain(&error);
-        let stop = match error.remedy() {
-            Remedy::TryAgain => false,
-            Remedy::TryThenStop => failures >= POISON_TRIES,
-            Remedy::Stop => true,
-        };
-        if stop {
+        if error.remedy() == Remedy::Stop {
             tracing::error!(error = reason, "projections stopped");
             deps.progress.set_readiness(Readiness::Stopped { reason });
             return Err(error);
@@ -119,72 +158,163 @@ pub async fn run(deps: Deps, shutdown: CancellationToken) -> Result<(), Error> {
     }
 }
 
-/// Follows the bus until `shutdown` or an error.
-async fn follow(deps: &Deps, shutdown: &CancellationToken) -> Result<(), Error> {
-    let model = deps.read_model.as_ref();
-    let mut folder = Folder::resume(model, deps.bus.partitions()).await?;
-    deps.progress.resumed(|id| folder.position(id));
-    let mut subscription = deps.bus.subscribe(folder.cursors()).await?;
-    deps.progress.set_readiness(Readiness::Following);
-    loop {
-        let delivery = tokio::select! {
-            biased;
-            () = shutdown.cancelled() => return Ok(()),
-            delivery = subscription.next(MAX_BATCH) => delivery?,
+/// Works as a member of the group until `shutdown` or an error.
+async fn work(deps: &Deps, shutdown: &CancellationToken) -> Result<(), Error> {
+    let membership: Box<dyn Membership> = match &deps.group {
+        Some(group) => deps.bus.join(group).await?,
+        None => Box::new(Alone::with(deps.bus.partitions())),
+    };
+    let mut assigned = membership.assigned();
+    while !shutdown.is_cancelled() {
+        let own = assigned.borrow_and_update().clone();
+        // Ends what is done for these partitions: the batch under way is finished.
+        let part = shutdown.child_token();
+        let reassigned = async {
+            // A membership tells of its end by its subscription's errors.
+            if assigned.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            part.cancel();
+            std::future::pending::<Result<(), Error>>().await
         };
+        tokio::select! {
+            ended = follow(deps, &own, &part) => ended?,
+            ended = renew(deps, &own, &part) => ended?,
+            ended = reassigned => ended?,
+        }
+    }
+    Ok(())
+}
+
+/// Makes rows of an older release anew, beside the live ones. One worker does so: the one that has the first partition.
+async fn renew(deps: &Deps, own: &[u32], part: &CancellationToken) -> Result<(), Error> {
+    if own.contains(&0) {
+        for projection in rebuild::outdated(deps.read_model.as_ref()).await? {
+            let name = projection.name();
+            let Some(LogSource(open)) = &deps.log else {
+                return Err(Error::NeedsReplay { projection: name });
+            };
+            let log = open().await?;
+            tracing::info!(
+                projection.name = name,
+                "rows of an older release are made anew"
+            );
+            let deps = rebuild::Deps {
+                log,
+                read_model: deps.read_model.clone(),
+                bus: deps.bus.clone(),
+                clock: deps.clock.clone(),
+            };
+            let options = rebuild::Options::default();
+            let rebuilt = rebuild(&deps, projection, &options, |_| {});
+            let Some(report) = part.run_until_cancelled(rebuilt).await else {
+                break;
+            };
+            let report = report?;
+            tracing::info!(
+                projection.name = name,
+                projection.version = report.version,
+                differences = report.differing,
+                "rows made anew are live"
+            );
+        }
+    }
+    std::future::pending().await
+}
+
+/// Follows partitions until `part` ends, an error, or another version becomes live.
+async fn follow(deps: &Deps, own: &[u32], part: &CancellationToken) -> Result<(), Error> {
+    let model = deps.read_model.as_ref();
+    let mut folder = Folder::live(model, deps.clock.clone(), deps.bus.partitions(), own).await?;
+    deps.progress.resumed(|id| folder.position(id));
+    let gathered = Gathered::default();
+    let cursors = folder.cursors();
+    if cursors.is_empty() {
+        // Others have all partitions: stand by.
+        deps.progress.set_readiness(Readiness::Following);
+        return fold(deps, &mut folder, &gathered, part).await;
+    }
+    let mut subscription = deps.bus.subscribe(cursors).await?;
+    deps.progress.set_readiness(Readiness::Following);
+    tokio::select! {
+        biased;
+        ended = fold(deps, &mut folder, &gathered, part) => ended,
+        failed = gathered.fill(&mut *subscription) => match failed {
+            Err(error) => Err(error.into()),
+        },
+    }
+}
+
+/// Folds what is gathered, until `part` ends, an error, or another version becomes live.
+async fn fold(
+    deps: &Deps,
+    folder: &mut Folder,
+    gathered: &Gathered,
+    part: &CancellationToken,
+) -> Result<(), Error> {
+    let model = deps.read_model.as_ref();
+    let mut looked = Instant::now();
+    loop {
+        let until_look = LOOK_AROUND.saturating_sub(looked.elapsed());
+        let deliveries = tokio::select! {
+            biased;
+            () = part.cancelled() => return Ok(()),
+            deliveries = gathered.take() => deliveries,
+            () = tokio::time::sleep(until_look) => Vec::new(),
+        };
+        if looked.elapsed() >= LOOK_AROUND {
+            if !folder.refresh(model).await? {
+                return Ok(());
+            }
+            deps.progress.resumed(|id| folder.position(id));
+            looked = Instant::now();
+        }
+        if deliveries.is_empty() {
+            continue;
+        }
         let began = Instant::now();
-        let oldest = delivery.events.first().map(|event| event.recorded_at);
-        deps.progress.received(delivery.cursor.position.0, oldest);
-        if let Err(error) = folder.step(model, &delivery).await {
-            return Err(up_to(deps, &delivery, error).await);
+        let events = deliveries.iter().flat_map(|delivery| &delivery.events);
+        let oldest = events.map(|event| event.recorded_at).min();
+        let positions = deliveries.iter().map(|delivery| delivery.cursor.position.0);
+        let newest = positions.max().unwrap_or_default();
+        deps.progress.received(newest, oldest);
+        let step = folder.step(model, deliveries).await?;
+        bury(deps, step.dead).await;
+        if let Some(cut) = step.cut {
+            deps.progress.resumed(|id| folder.position(id));
+            return Err(cut);
         }
         deps.progress.written(|id| folder.position(id));
-        metrics::batch(delivery.events.len(), began.elapsed());
+        metrics::batch(step.events, began.elapsed());
         tracing::trace!(
-            log.position = delivery.cursor.position.0,
-            events = delivery.events.len(),
+            log.position = newest,
+            events = step.events,
             "projected a batch"
         );
     }
 }
 
-/// Where one event of a delivery can't be projected, those before it are: the checkpoint then stands right before the
-/// culprit.
-async fn up_to(deps: &Deps, delivery: &Delivery, error: Error) -> Error {
-    let Some(culprit) = error.position() else {
-        return error;
-    };
-    let model = deps.read_model.as_ref();
-    let good = async {
-        let mut folder = Folder::resume(model, deps.bus.partitions()).await?;
-        let before = folder.before(delivery, culprit);
-        folder.step(model, &before).await?;
-        deps.progress.resumed(|id| folder.position(id));
-        Ok::<_, Error>(())
-    };
-    // Should this fail too, the first error still tells more.
-    if let Err(second) = good.await {
-        tracing::warn!(
-            error = chain(&second),
-            "the events before the culprit wait, too"
+/// Tells of events that are parked. The read model keeps them; should the bus not take them, nothing is lost.
+async fn bury(deps: &Deps, dead: Vec<DeadLetter>) {
+    for letter in dead {
+        let name = letter.projection.name();
+        let position = letter.event.position.0;
+        tracing::error!(
+            projection.name = name,
+            log.position = position,
+            routing.key = letter.event.routing_key,
+            reason = letter.reason,
+            "an event is parked"
         );
+        metrics::parked(letter.projection);
+        let told = deps.bus.dead_letter(name, &letter.event, &letter.reason);
+        if let Err(error) = told.await {
+            tracing::warn!(%error, log.position = position, "a parked event is not among the dead letters");
+        }
     }
-    error
 }
 
 fn hindmost(progress: &Progress) -> u64 {
-    let positions = read_model::ProjectionId::ALL.map(|id| progress.position(id));
+    let positions = ProjectionId::ALL.map(|id| progress.position(id));
     positions.into_iter().min().unwrap_or_default()
-}
-
-/// An error with all its sources.
-fn chain(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -2,11 +2,11 @@
 
 use domain::{ids::PaymentId, payment, show, stored::DomainEvent};
 use read_model::{
-    Keys, ProjectionId, Rows,
+    ProjectionId, Rows,
     tables::{Saga, SagaState},
 };
 
-use crate::{Error, Event, Projection};
+use crate::{Effect, Error, Event, Needs, Projection};
 
 /// Sagas.
 #[derive(Debug, Clone, Copy)]
@@ -44,8 +44,14 @@ impl Projection for Sagas {
         ProjectionId::Sagas
     }
 
-    fn keys(&self, event: &Event, keys: &mut Keys) {
-        keys.sagas.extend(changed_by(event));
+    fn needs(&self, event: &Event, needs: &mut Needs) {
+        if let Some(id) = changed_by(event) {
+            let requested = matches!(
+                &event.event,
+                DomainEvent::Payment(payment::Event::PaymentRequested { .. })
+            );
+            needs.saga(id, Effect::makes(requested));
+        }
     }
 
     fn apply(&self, event: &Event, rows: &mut Rows) -> Result<(), Error> {

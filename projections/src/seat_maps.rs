@@ -1,9 +1,9 @@
 //! Seat maps. The fold itself is [`SeatMap`]'s, shared with those who keep maps in memory.
 
 use domain::{ids::ShowId, show, stored::DomainEvent};
-use read_model::{Keys, ProjectionId, Rows, SeatMap};
+use read_model::{ProjectionId, Rows, SeatMap};
 
-use crate::{Error, Event, Projection};
+use crate::{Effect, Error, Event, Needs, Projection};
 
 /// Seat maps.
 #[derive(Debug, Clone, Copy)]
@@ -33,10 +33,11 @@ impl Projection for SeatMaps {
         ProjectionId::SeatMaps
     }
 
-    fn keys(&self, event: &Event, keys: &mut Keys) {
+    fn needs(&self, event: &Event, needs: &mut Needs) {
         match &event.event {
             DomainEvent::Show(show) if changes_map(show) => {
-                keys.seat_maps.insert(ShowId(event.id));
+                let makes = matches!(show, show::Event::ShowScheduled { .. });
+                needs.seat_map(ShowId(event.id), Effect::makes(makes));
             }
             DomainEvent::Show(_)
             | DomainEvent::Venue(_)

@@ -49,18 +49,26 @@ impl Slice {
     /// # Errors
     /// [`Error::Corrupt`] where the row does not say whose it is.
     pub fn holds_row(&self, table: Table, row: &Document) -> Result<bool, Error> {
-        let corrupt = || Error::Corrupt(format!("{} {} names no owner", table.name(), row.key));
-        let owner: Owner<'_> = serde_json::from_str(&row.json).map_err(|_| corrupt())?;
-        let key = match table {
-            Table::Concerts => owner.concert,
-            Table::Shows
-            | Table::SeatPlans
-            | Table::SeatMaps
-            | Table::Reservations
-            | Table::Payments
-            | Table::Sagas => owner.show,
-            Table::Accounts | Table::Transactions => owner.customer,
-        };
-        key.map(|key| self.holds(key)).ok_or_else(corrupt)
+        routing_key(table, row).map(|key| self.holds(&key))
     }
+}
+
+/// The routing key whose events a stored row folds.
+///
+/// # Errors
+/// [`Error::Corrupt`] where the row does not say whose it is.
+pub fn routing_key(table: Table, row: &Document) -> Result<String, Error> {
+    let corrupt = || Error::Corrupt(format!("{} {} names no owner", table.name(), row.key));
+    let owner: Owner<'_> = serde_json::from_str(&row.json).map_err(|_| corrupt())?;
+    let key = match table {
+        Table::Concerts => owner.concert,
+        Table::Shows
+        | Table::SeatPlans
+        | Table::SeatMaps
+        | Table::Reservations
+        | Table::Payments
+        | Table::Sagas => owner.show,
+        Table::Accounts | Table::Transactions => owner.customer,
+    };
+    key.map(ToOwned::to_owned).ok_or_else(corrupt)
 }

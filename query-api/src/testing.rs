@@ -135,6 +135,9 @@ impl World {
             bus: bus.clone(),
             read_model: read_model.clone(),
             progress: progress.clone(),
+            group: None,
+            log: None,
+            clock: clock.clone(),
         };
         projected.spawn(projections::run(deps, projecting.clone()));
         projected.close();

@@ -15,11 +15,23 @@ use command_api::{
 };
 use domain::operation::acts;
 use edge::{auth::Signer, probes::Readiness};
-use event_store::{Committer, relay};
+use event_store::{
+    Committer,
+    log::{self, postgres},
+    relay,
+};
 use read_model::Access;
 
 use super::assembly::{Parts, Served};
-use crate::{adapters::Port, config::Durability, integration, operator, roles::Role};
+use crate::{
+    adapters::{Adapters, Port},
+    config::Durability,
+    integration, operator,
+    roles::Role,
+};
+
+/// The group of all projection workers of one system.
+const WORKERS: &str = "frontrow.projections";
 
 impl Parts {
     pub(super) async fn start_projections(&self, served: &mut Served) -> anyhow::Result<()> {
@@ -27,6 +39,9 @@ impl Parts {
             bus: self.adapters.bus().await?,
             read_model: self.adapters.read_model(Access::ReadWrite).await?,
             progress: self.progress.clone(),
+            group: Some(WORKERS.to_owned()),
+            log: Some(self.log_source()),
+            clock: self.clock.clone(),
         };
         let following = &self.stages.following;
         let worker = projections::run(deps, following.end.clone());
@@ -43,6 +58,22 @@ impl Parts {
             })
         }));
         Ok(())
+    }
+
+    /// The log, for rows that have to be made anew: a worker that is up to date holds none open.
+    fn log_source(&self) -> projections::LogSource {
+        let (settings, opened) = (self.config.settings.clone(), self.adapters.opened_log());
+        projections::LogSource::new(move || {
+            let (settings, opened) = (settings.clone(), opened.clone());
+            async move {
+                if let Some(log) = opened {
+                    return Ok(log);
+                }
+                let adapters = Adapters::new(&settings, postgres::Access::ReadOnly);
+                let log = adapters.log().await.map(|open| open.log.clone());
+                log.map_err(|error| log::Error::Unavailable(format!("{error:#}")))
+            }
+        })
     }
 
     /// Streams end with the requests; what feeds the seat maps ends after them.
@@ -66,6 +97,20 @@ impl Parts {
         following.run("seat maps", &self.health, seat_maps);
         served.checks.extend(queries.readiness());
         served.merge(query_api::router(queries));
+        Ok(())
+    }
+
+    /// What auditors and operators ask.
+    pub(super) async fn start_audit(&self, served: &mut Served) -> anyhow::Result<()> {
+        let questions = audit::AppState::new(audit::Deps {
+            log: self.adapters.log().await?.log.clone(),
+            read_model: self.adapters.read_model(Access::ReadWrite).await?,
+            bus: self.adapters.bus().await?,
+            clock: self.clock.clone(),
+            verifier: self.verifier.clone(),
+        });
+        served.checks.extend(questions.readiness());
+        served.merge(audit::router(questions));
         Ok(())
     }
 

@@ -4,8 +4,8 @@ use event_store::bus::Bus;
 use proptest::prelude::*;
 use read_model::{Checkpoint, ProjectionId, ReadModel, Rows, Table, Write};
 
-use super::{Store, bus::TestBus, world::World};
-use crate::{batch::Folder, fold_all};
+use super::{Store, bus::TestBus, clock, world::World};
+use crate::{fold_all, folder::Folder};
 
 /// Most rows of a table in a test.
 const ALL: u32 = 100_000;
@@ -19,10 +19,18 @@ pub(super) async fn assert_holds(model: &dyn ReadModel, rows: &Rows) {
     }
 }
 
+/// Takes up all partitions.
+pub(super) async fn resume(model: &dyn ReadModel, partitions: u32) -> Folder {
+    let own: Vec<u32> = (0..partitions).collect();
+    Folder::live(model, clock(), partitions, &own)
+        .await
+        .unwrap()
+}
+
 /// Folds all of the bus in steps of `sizes`, each step in a partition that `sizes` picks; starts anew from the
 /// checkpoints after every step whose size is a multiple of three.
 async fn fold_in_steps(model: &dyn ReadModel, bus: &TestBus, sizes: &[u8]) {
-    let mut folder = Folder::resume(model, bus.partitions()).await.unwrap();
+    let mut folder = resume(model, bus.partitions()).await;
     let mut cursors = folder.cursors();
     for size in sizes.iter().cycle() {
         let partitions = cursors.len();
@@ -33,11 +41,20 @@ async fn fold_in_steps(model: &dyn ReadModel, bus: &TestBus, sizes: &[u8]) {
         else {
             return;
         };
-        let delivery = bus.next_delivery(&cursors[n], usize::from(*size)).unwrap();
-        folder.step(model, &delivery).await.unwrap();
-        cursors[n] = delivery.cursor;
+        // Sometimes several deliveries are one batch: two of this partition, and one of the next.
+        let mut deliveries = Vec::new();
+        for n in [n, n, (n + 1) % partitions]
+            .iter()
+            .take(1 + usize::from(size % 3))
+        {
+            if let Some(delivery) = bus.next_delivery(&cursors[*n], usize::from(*size)) {
+                cursors[*n] = delivery.cursor;
+                deliveries.push(delivery);
+            }
+        }
+        folder.step(model, deliveries).await.unwrap();
         if size.is_multiple_of(3) {
-            folder = Folder::resume(model, bus.partitions()).await.unwrap();
+            folder = resume(model, bus.partitions()).await;
             cursors = folder.cursors();
         }
     }
@@ -77,11 +94,14 @@ async fn a_delivery_that_comes_again_changes_nothing() {
     let store = Store::new().await;
     let bus = TestBus::new(1, usize::MAX);
     bus.publish(&world.events);
-    let mut folder = Folder::resume(store.model.as_ref(), 1).await.unwrap();
+    let mut folder = resume(store.model.as_ref(), 1).await;
     let start = folder.cursors()[0];
     for limit in [3, 8, 5, usize::MAX, 2, usize::MAX] {
         let delivery = bus.next_delivery(&start, limit).unwrap();
-        folder.step(store.model.as_ref(), &delivery).await.unwrap();
+        folder
+            .step(store.model.as_ref(), vec![delivery])
+            .await
+            .unwrap();
     }
     assert_holds(store.model.as_ref(), &fold_all(&world.events).unwrap()).await;
 }
@@ -93,13 +113,13 @@ async fn a_stale_worker_is_refused_and_writes_nothing() {
     let bus = TestBus::new(1, usize::MAX);
     bus.publish(&world.events);
     let model = store.model.as_ref();
-    let mut slow = Folder::resume(model, 1).await.unwrap();
-    let mut quick = Folder::resume(model, 1).await.unwrap();
+    let mut slow = resume(model, 1).await;
+    let mut quick = resume(model, 1).await;
     let start = slow.cursors()[0];
     let all = bus.next_delivery(&start, usize::MAX).unwrap();
-    quick.step(model, &all).await.unwrap();
+    quick.step(model, vec![all]).await.unwrap();
     let part = bus.next_delivery(&start, 5).unwrap();
-    let refused = slow.step(model, &part).await;
+    let refused = slow.step(model, vec![part]).await;
     let moved = matches!(
         refused,
         Err(crate::Error::ReadModel(
@@ -132,10 +152,10 @@ async fn a_projection_that_is_ahead_waits_for_the_others() {
         ..Write::default()
     };
     model.write(&back).await.unwrap();
-    let mut folder = Folder::resume(model, 1).await.unwrap();
+    let mut folder = resume(model, 1).await;
     let first = bus.next_delivery(&folder.cursors()[0], 6).unwrap();
     assert_eq!((first.events.len(), first.events[0].position.0), (6, 1));
-    folder.step(model, &first).await.unwrap();
+    folder.step(model, vec![first]).await.unwrap();
     assert_holds(model, &expected).await;
     assert_eq!(folder.position(ProjectionId::Payments), 6);
     assert_eq!(

@@ -1,5 +1,7 @@
 //! Given events, these rows.
 
+use std::sync::Arc;
+
 use domain::ids::{CustomerId, PaymentId};
 use event_store::RecordedEvent;
 use read_model::{
@@ -312,7 +314,7 @@ fn a_fold_stops_where_its_checkpoints_say() {
         at(ProjectionId::SeatMaps, 4),
         at(ProjectionId::Reservations, 5),
     ];
-    let mut fold = Fold::until(&stands);
+    let mut fold = Fold::until(&stands, &[], Arc::new(|_| 0));
     for event in &world.events {
         fold.apply(event).unwrap();
     }

@@ -3,13 +3,23 @@
 mod batches;
 mod bus;
 mod folds;
+mod log;
+mod parked;
+mod rebuild;
 mod runner;
+mod workers;
 mod world;
 
 use std::{fs, path::PathBuf, sync::Arc};
 
+use event_store::{Clock, clock::ManualClock};
 use read_model::{Access, ReadModel};
 use uuid::Uuid;
+
+/// A clock that stands still.
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(ManualClock::new(world::recorded_at(0)))
+}
 
 /// A read model in a folder that goes away with its test.
 struct Store {

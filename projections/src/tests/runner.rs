@@ -9,32 +9,36 @@ use super::{
     Store,
     batches::assert_holds,
     bus::TestBus,
+    clock,
     world::{World, recorded_at},
 };
 use crate::{Deps, Error, Progress, Readiness, fold_all, run};
 
 /// Longest wait of a test for anything.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
-fn deps(store: &Store, bus: &TestBus) -> Deps {
+pub(super) fn deps(store: &Store, bus: &TestBus) -> Deps {
     Deps {
         bus: Arc::new(bus.clone()),
         read_model: store.model.clone(),
         progress: Progress::default(),
+        group: None,
+        log: None,
+        clock: clock(),
     }
 }
 
-async fn soon<T>(what: impl Future<Output = T>) -> T {
+pub(super) async fn soon<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, what).await.unwrap()
 }
 
-async fn caught_up(progress: &Progress, position: u64) {
+pub(super) async fn caught_up(progress: &Progress, position: u64) {
     for id in ProjectionId::ALL {
         soon(progress.wait_for(id, position)).await;
     }
 }
 
-fn busy_world(decisions: u8) -> World {
+pub(super) fn busy_world(decisions: u8) -> World {
     let happen = |n: u8| (n.wrapping_mul(37), n.wrapping_mul(101));
     World::of(&(0..decisions).map(happen).collect::<Vec<_>>())
 }
@@ -120,27 +124,9 @@ async fn an_event_that_is_not_understood_stops_the_worker_right_before_it() {
         "{readiness:?}"
     );
     assert_eq!(deps.progress.position(ProjectionId::Sagas), culprit as u64);
+    assert_eq!(store.model.parked(None).await.unwrap(), []);
     assert_holds(store.model.as_ref(), &good).await;
     // What waits grows old while the worker stands.
     let later = recorded_at(99_999);
     assert!(deps.progress.lag(ProjectionId::Sagas, later).ms > 90_000);
-}
-
-#[tokio::test]
-async fn an_event_that_contradicts_the_rows_stops_the_worker_after_some_tries() {
-    let (store, mut world) = (Store::new().await, World::of(&[(2, 1), (6, 0), (2, 2)]));
-    world.events.remove(4);
-    let bus = TestBus::new(1, usize::MAX);
-    bus.publish(&world.events);
-    let deps = deps(&store, &bus);
-    let stopped = soon(run(deps.clone(), CancellationToken::new())).await;
-    assert!(
-        matches!(stopped, Err(Error::MissingRow { position: 6, .. })),
-        "{stopped:?}"
-    );
-    assert!(matches!(
-        deps.progress.readiness(),
-        Readiness::Stopped { .. }
-    ));
-    assert_holds(store.model.as_ref(), &fold_all(&world.events[..4]).unwrap()).await;
 }
