@@ -37,6 +37,9 @@ pub enum Error {
         /// What is known.
         reached: u64,
     },
+    /// An event of it could not be projected: until an operator has seen to it, it stands still.
+    #[error("the {0} stands still until an operator has seen to one of its events")]
+    Parked(&'static str),
     /// A bound is reached.
     #[error("too many {0}")]
     TooMany(&'static str),
@@ -69,6 +72,7 @@ impl From<Error> for Problem {
             Error::NotCaughtUp { wanted, reached } => unavailable("not_caught_up")
                 .with("wanted", wanted)
                 .with("position", reached),
+            Error::Parked(_) => unavailable("not_caught_up"),
             Error::TooMany(_) => unavailable("overloaded"),
             Error::ReadModel(ref inner) => match inner {
                 read_model::Error::BadCursor(_) => {

@@ -9,6 +9,9 @@
 //!
 //! A map is loaded once, when it is first asked for, and fed from then on: it is never taken from the read model again while it
 //! lives, so it never goes back. Events that a map has seen are passed over by position.
+//!
+//! All of a show's events are in one partition. So a map shows the log up to where the subscription stands in that partition,
+//! however far the others are; and row and checkpoint, from which a map goes on, are of one snapshot of one replica.
 
 mod encoding;
 mod feed;
@@ -35,7 +38,9 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
+use self::feed::Positions;
 pub(crate) use self::{
+    feed::Fed,
     json::{Changes, SeatFilter, SeatListing, SeatState, SeatStatuses},
     live::{Following, LiveMap, Since, snapshot_event},
     rendition::Served,
@@ -71,8 +76,8 @@ pub(crate) struct SeatMapCache {
     maps: ArcSwap<HashMap<ShowId, Arc<LiveMap>>>,
     /// Where the subscription stands. Held while its events are applied and while a map joins, so that no event falls between.
     feed: Mutex<Vec<Cursor>>,
-    /// The least position in `feed`; `None` until it has begun. Moved after the maps have.
-    position: watch::Sender<Option<u64>>,
+    /// The positions in `feed`, by partition; `None` until it has begun. Moved after the maps have.
+    positions: watch::Sender<Option<Positions>>,
     following: AtomicBool,
     lanes: [tokio::sync::Mutex<()>; LOAD_LANES],
     filtering: Semaphore,
@@ -93,7 +98,7 @@ impl SeatMapCache {
             freshness,
             maps: ArcSwap::default(),
             feed: Mutex::default(),
-            position: watch::Sender::new(None),
+            positions: watch::Sender::new(None),
             following: AtomicBool::new(false),
             lanes: Default::default(),
             filtering: Semaphore::new(MAX_FILTERING),
@@ -121,20 +126,17 @@ impl SeatMapCache {
         if known.position >= at_least.0 {
             return Ok(known);
         }
+        if known.live.is_parked() {
+            return Err(not_caught_up(at_least, &known));
+        }
         metrics::counter!(WAITS).increment(1);
-        let mut position = self.position.subscribe();
-        let there =
-            |position: &Option<u64>| position.is_some_and(|position| position >= at_least.0);
-        let waited = timeout(WAIT, position.wait_for(there)).await.map(|_| ());
+        let mut fed = self.fed(show);
+        let waited = timeout(WAIT, fed.reach(at_least.0)).await;
         let known = self.known(known.live);
-        if waited.is_ok() {
+        if matches!(waited, Ok(true)) {
             return Ok(known);
         }
-        metrics::counter!(NOT_CAUGHT_UP).increment(1);
-        Err(Error::NotCaughtUp {
-            wanted: at_least.0,
-            reached: known.position,
-        })
+        Err(not_caught_up(at_least, &known))
     }
 
     /// Joins a map for as long as the answer lives: it stays in memory. `None`: it just left, get it again.
@@ -146,17 +148,23 @@ impl SeatMapCache {
         present.then(|| Following::join(live.clone()))
     }
 
-    /// Tells how far the subscription is.
-    pub(crate) fn positions(&self) -> watch::Receiver<Option<u64>> {
-        self.position.subscribe()
+    /// Tells how far the subscription is for a show.
+    pub(crate) fn fed(&self, show: ShowId) -> Fed {
+        Fed::new(self.positions.subscribe(), self.partition_of(show))
     }
 
     /// What is known of a live map now.
     pub(crate) fn known(&self, live: Arc<LiveMap>) -> Known {
         // Read before anybody looks at the map: the map shows at least this.
-        let fed = self.position.borrow().unwrap_or_default();
+        let fed = self.fed(live.show_id()).position();
+        let fed = fed.filter(|_| !live.is_parked()).unwrap_or_default();
         let position = fed.max(live.loaded_at());
         Known { live, position }
+    }
+
+    /// The partition of a show's events: their routing key is the show's id.
+    fn partition_of(&self, show: ShowId) -> u32 {
+        self.bus.partition_of(&show.to_string())
     }
 
     fn find(&self, show: ShowId) -> Option<Arc<LiveMap>> {
@@ -184,61 +192,55 @@ impl SeatMapCache {
             return Ok(Some(live));
         }
         self.begun().await?;
-        // Read before the row: what the projection folds between the two is passed over by position.
-        let cursors = cursors(
-            &self.read_model.checkpoints(None).await?,
-            self.bus.partitions(),
-        );
-        let row = self.read_model.seat_map(show).await?;
-        // A row may be old: the map catches up by itself.
-        let Some(map) = row.value else {
+        let row = self.read_model.seat_map_to_follow(show).await?;
+        let Some(map) = row.map else {
             return Ok(None);
         };
         metrics::counter!(SEAT_MAP_LOADS).increment(1);
-        self.install(map, row.position, cursors).await.map(Some)
+        if let Some(first) = row.parked_from {
+            // Not kept: whoever asks next sees whether somebody has seen to it.
+            let live = LiveMap::parked(map, first.saturating_sub(1));
+            return Ok(Some(Arc::new(live)));
+        }
+        let cursor = cursor(&row.checkpoints, self.partition_of(show));
+        // A row may be old: the map catches up by itself.
+        self.install(map, cursor).await.map(Some)
     }
 
     /// Brings a map up to where the subscription stands, and makes it one of the live ones.
-    async fn install(
-        &self,
-        map: SeatMap,
-        position: u64,
-        mut cursors: Vec<Cursor>,
-    ) -> Result<Arc<LiveMap>, Error> {
-        let show = map.show_id();
-        let live = Arc::new(LiveMap::new(map, position));
+    async fn install(&self, map: SeatMap, mut cursor: Cursor) -> Result<Arc<LiveMap>, Error> {
+        let (show, loaded_at) = (map.show_id(), cursor.position.0);
+        let live = Arc::new(LiveMap::new(map, loaded_at));
         let deadline = Instant::now() + WAIT;
         let mut subscription = None;
         loop {
-            if self.join(&live, position, &cursors)? {
+            if self.join(&live, &cursor)? {
                 return Ok(live);
             }
             if subscription.is_none() {
-                subscription = Some(self.bus.subscribe(cursors.clone()).await?);
+                subscription = Some(self.bus.subscribe(vec![cursor]).await?);
             }
             let Some(following) = &mut subscription else {
                 continue;
             };
             let Ok(delivery) = timeout_at(deadline, following.next(BATCH)).await else {
                 return Err(Error::NotCaughtUp {
-                    wanted: self.position.borrow().unwrap_or_default(),
-                    reached: position,
+                    wanted: self.fed(show).position().unwrap_or_default(),
+                    reached: loaded_at,
                 });
             };
             let delivery = delivery?;
             live.apply(feed::events_of(show, &delivery.events)?);
-            feed::advance(&mut cursors, delivery.cursor);
+            cursor = delivery.cursor;
         }
     }
 
     /// Adds a map if it shows all that the subscription has passed.
-    fn join(&self, live: &Arc<LiveMap>, position: u64, cursors: &[Cursor]) -> Result<bool, Error> {
+    fn join(&self, live: &Arc<LiveMap>, own: &Cursor) -> Result<bool, Error> {
         let feed = self.lock_feed();
-        let caught_up = feed.iter().all(|fed| {
-            let own = cursors.iter().find(|own| own.partition == fed.partition);
-            own.map_or(0, |own| own.position.0).max(position) >= fed.position.0
-        });
-        if !caught_up {
+        let mut passed = feed.iter();
+        let passed = passed.find(|cursor| cursor.partition == own.partition);
+        if passed.is_some_and(|passed| own.position < passed.position) {
             return Ok(false);
         }
         let mut maps = HashMap::clone(&self.maps.load());
@@ -256,8 +258,8 @@ impl SeatMapCache {
 
     /// Waits until the subscription has begun: a map that joined before could miss what lies before its start.
     async fn begun(&self) -> Result<(), Error> {
-        let mut position = self.position.subscribe();
-        let begun = timeout(WAIT, position.wait_for(Option::is_some)).await;
+        let mut positions = self.positions.subscribe();
+        let begun = timeout(WAIT, positions.wait_for(Option::is_some)).await;
         begun.map(|_| ()).map_err(|_| {
             let detail = "the seat maps are not fed yet".to_owned();
             event_store::bus::Error::Unavailable(detail).into()
@@ -274,24 +276,36 @@ impl SeatMapCache {
     }
 }
 
+fn not_caught_up(AtLeast(wanted): AtLeast, known: &Known) -> Error {
+    metrics::counter!(NOT_CAUGHT_UP).increment(1);
+    Error::NotCaughtUp {
+        wanted,
+        reached: known.position,
+    }
+}
+
 /// The cursors of the seat maps' projection, one for each partition.
 fn cursors(checkpoints: &[Checkpoint], partitions: u32) -> Vec<Cursor> {
-    let maps = ProjectionId::SeatMaps;
     (0..partitions)
-        .map(|partition| {
-            let own = checkpoints.iter().find(|checkpoint| {
-                checkpoint.projection == maps.name() && checkpoint.partition == partition
-            });
-            let start = Cursor {
-                partition,
-                ..Cursor::default()
-            };
-            own.map_or(start, |own| Cursor {
-                partition,
-                epoch: own.epoch,
-                position: event_store::Position(own.position),
-                offset: own.offset,
-            })
-        })
+        .map(|partition| cursor(checkpoints, partition))
         .collect()
+}
+
+/// The cursor of one partition among the checkpoints of the live seat maps.
+fn cursor(checkpoints: &[Checkpoint], partition: u32) -> Cursor {
+    let own = checkpoints
+        .iter()
+        .find(|checkpoint| checkpoint.partition == partition);
+    own.map_or(
+        Cursor {
+            partition,
+            ..Cursor::default()
+        },
+        |own| Cursor {
+            partition,
+            epoch: own.epoch,
+            position: event_store::Position(own.position),
+            offset: own.offset,
+        },
+    )
 }

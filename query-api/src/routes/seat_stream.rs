@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use domain::ids::ShowId;
 use edge::{Path, problem::ProblemBody};
 use tokio::{
-    sync::{OwnedSemaphorePermit, watch},
+    sync::OwnedSemaphorePermit,
     time::{Instant, sleep_until, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
@@ -21,7 +21,7 @@ use crate::{
     error::Error,
     freshness::{AtLeast, POSITION, WAIT},
     metrics::STREAMS,
-    seat_map_cache::{Changes, Following, Since, snapshot_event},
+    seat_map_cache::{Changes, Fed, Following, Since, snapshot_event},
     state::AppState,
 };
 
@@ -60,6 +60,9 @@ pub(crate) async fn seat_stream(
     let permit = permit.map_err(|_| Error::TooMany("streams are open"))?;
     let (following, position) = loop {
         let known = state.seat_maps.get(id, at_least).await?;
+        if known.live.is_parked() {
+            return Err(Error::Parked("show"));
+        }
         // A map that left memory in between is loaded again.
         if let Some(following) = state.seat_maps.follow_map(&known.live) {
             break (following, known.position);
@@ -70,7 +73,7 @@ pub(crate) async fn seat_stream(
         .and_then(|id| id.to_str().ok()?.parse().ok());
     let follower = Follower {
         following,
-        positions: state.seat_maps.positions(),
+        fed: state.seat_maps.fed(id),
         loaded: position,
         seen: last,
         opened: false,
@@ -99,7 +102,7 @@ pub(crate) async fn seat_stream(
 /// more. A client too slow for the map's memory gets a snapshot.
 struct Follower {
     following: Following,
-    positions: watch::Receiver<Option<u64>>,
+    fed: Fed,
     /// What the map was known to show at the beginning.
     loaded: u64,
     /// The last position that the client has seen; `None`: nothing.
@@ -124,11 +127,9 @@ impl Follower {
     async fn wait(&mut self) -> Option<Bytes> {
         if let Some(seen) = self.seen.filter(|seen| *seen > self.loaded) {
             // The client has seen more elsewhere than is known here yet.
-            let there = |position: &Option<u64>| position.is_some_and(|position| position >= seen);
-            let there = self.positions.wait_for(there);
-            match timeout_at(Instant::now() + WAIT, there).await {
-                Ok(Ok(_)) => self.loaded = seen,
-                Ok(Err(_)) => return None,
+            match timeout_at(Instant::now() + WAIT, self.fed.reach(seen)).await {
+                Ok(true) => self.loaded = seen,
+                Ok(false) => return None,
                 // That position is another log's: one that was begun anew, or none at all.
                 Err(_) => self.seen = None,
             }

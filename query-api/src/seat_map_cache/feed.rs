@@ -12,7 +12,7 @@ use event_store::{
     RecordedEvent,
     bus::{self, Cursor, Delivery, Subscription},
 };
-use tokio::time::sleep;
+use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{BATCH, SeatMapCache, cursors};
@@ -86,16 +86,25 @@ impl SeatMapCache {
     fn deliver(&self, delivery: &Delivery) -> Result<(), Error> {
         let mut feed = self.lock_feed();
         let maps = self.maps.load();
-        let mut by_show: HashMap<ShowId, Vec<(Event, u64)>> = HashMap::new();
+        let mut by_show: HashMap<ShowId, Result<Vec<(Event, u64)>, DecodeError>> = HashMap::new();
         for recorded in &delivery.events {
             let show = show_of(recorded).filter(|show| maps.contains_key(show));
-            if let Some(show) = show {
-                by_show.entry(show).or_default().extend(event_of(recorded)?);
+            let Some(show) = show else { continue };
+            let events = by_show.entry(show).or_insert_with(|| Ok(Vec::new()));
+            let Ok(known) = events else { continue };
+            match event_of(recorded) {
+                Ok(event) => known.extend(event),
+                Err(error @ DecodeError::Malformed { .. }) => *events = Err(error),
+                Err(newer) => return Err(newer.into()),
             }
         }
         for (show, events) in by_show {
-            if let Some(live) = maps.get(&show) {
-                live.apply(events);
+            match events {
+                Ok(events) => maps[&show].apply(events),
+                Err(error) => {
+                    tracing::error!(show.id = %show, %error, "a seat map can't be followed any further");
+                    self.give_up(show);
+                }
             }
         }
         advance(&mut feed, delivery.cursor);
@@ -104,18 +113,23 @@ impl SeatMapCache {
     }
 
     fn publish(&self, feed: &[Cursor]) {
-        let least = feed
-            .iter()
-            .map(|cursor| cursor.position.0)
-            .min()
-            .unwrap_or_default();
+        let positions = Positions::of(feed);
         #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 events")]
-        metrics::gauge!(SEAT_MAPS_POSITION).set(least as f64);
-        self.position.send_if_modified(|position| {
-            let moved = *position != Some(least);
-            *position = Some(least);
+        metrics::gauge!(SEAT_MAPS_POSITION).set(positions.least() as f64);
+        self.positions.send_if_modified(|known| {
+            let moved = known.as_ref() != Some(&positions);
+            *known = Some(positions);
             moved
         });
+    }
+
+    /// Drops a map of which an event is damaged: whoever asks for it gets what the read model has, parked before that event.
+    fn give_up(&self, show: ShowId) {
+        let mut maps = HashMap::clone(&self.maps.load());
+        if let Some(live) = maps.remove(&show) {
+            self.maps.store(std::sync::Arc::new(maps));
+            live.end();
+        }
     }
 
     /// Drops every map and the place on the bus.
@@ -126,12 +140,64 @@ impl SeatMapCache {
             live.end();
         }
         metrics::gauge!(SEAT_MAPS).set(0.0);
-        self.position.send_replace(None);
+        self.positions.send_replace(None);
+    }
+}
+
+/// How far the subscription is in each partition, by its number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Positions(Vec<u64>);
+
+impl Positions {
+    fn of(feed: &[Cursor]) -> Self {
+        let end = feed.iter().map(|cursor| cursor.partition + 1).max();
+        let mut positions = vec![0; end.unwrap_or_default() as usize];
+        for cursor in feed {
+            positions[cursor.partition as usize] = cursor.position.0;
+        }
+        Self(positions)
+    }
+
+    fn least(&self) -> u64 {
+        self.0.iter().copied().min().unwrap_or_default()
+    }
+}
+
+/// How far the subscription is for one show: in its partition.
+#[derive(Debug)]
+pub(crate) struct Fed {
+    positions: watch::Receiver<Option<Positions>>,
+    partition: usize,
+}
+
+impl Fed {
+    pub(super) fn new(positions: watch::Receiver<Option<Positions>>, partition: u32) -> Self {
+        let partition = partition as usize;
+        Self {
+            positions,
+            partition,
+        }
+    }
+
+    /// Where it is; `None` before the subscription has begun.
+    pub(crate) fn position(&self) -> Option<u64> {
+        let positions = self.positions.borrow();
+        positions.as_ref()?.0.get(self.partition).copied()
+    }
+
+    /// Waits until it has come to `position`; `false`: it never will, the cache is gone.
+    pub(crate) async fn reach(&mut self, position: u64) -> bool {
+        let partition = self.partition;
+        let there = |known: &Option<Positions>| {
+            let known = known.as_ref().and_then(|known| known.0.get(partition));
+            known.is_some_and(|known| *known >= position)
+        };
+        self.positions.wait_for(there).await.is_ok()
     }
 }
 
 /// Moves the cursor of one partition.
-pub(super) fn advance(cursors: &mut Vec<Cursor>, to: Cursor) {
+fn advance(cursors: &mut Vec<Cursor>, to: Cursor) {
     match cursors
         .iter_mut()
         .find(|cursor| cursor.partition == to.partition)

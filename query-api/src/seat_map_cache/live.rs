@@ -28,6 +28,8 @@ pub(super) const MAX_FRAMES: usize = 1_024;
 pub(crate) struct LiveMap {
     show_id: ShowId,
     loaded_at: u64,
+    /// Its events are parked: it stands where the read model left it, and is not fed.
+    parked: bool,
     current: ArcSwap<SeatMap>,
     ring: Mutex<Ring>,
     /// The map's own position, for those who wait for a change; closed never, 0 once the map is given up.
@@ -71,6 +73,7 @@ impl LiveMap {
         Self {
             show_id: map.show_id(),
             loaded_at,
+            parked: false,
             current: ArcSwap::from_pointee(map),
             ring: Mutex::new(Ring {
                 floor: position,
@@ -84,8 +87,21 @@ impl LiveMap {
         }
     }
 
+    /// A map whose events are parked.
+    pub(super) fn parked(map: SeatMap, loaded_at: u64) -> Self {
+        Self {
+            parked: true,
+            ..Self::new(map, loaded_at)
+        }
+    }
+
     pub(crate) fn show_id(&self) -> ShowId {
         self.show_id
+    }
+
+    /// Whether it is not fed, because its events are parked.
+    pub(crate) fn is_parked(&self) -> bool {
+        self.parked
     }
 
     /// Position of the row that it was loaded from.
