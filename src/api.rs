@@ -4,17 +4,18 @@ use utoipa::openapi::{Info, License, OpenApi, OpenApiBuilder};
 
 use crate::roles::{Role, Roles};
 
-/// Both APIs in one document.
+/// All APIs in one document.
 pub fn openapi() -> OpenApi {
-    describe(true, true)
+    describe(true, true, true)
 }
 
 /// What a process with these roles serves.
 pub fn openapi_of(roles: &Roles) -> OpenApi {
-    describe(roles.has(Role::CommandApi), roles.has(Role::QueryApi))
+    let has = |role| roles.has(role);
+    describe(has(Role::CommandApi), has(Role::QueryApi), has(Role::Audit))
 }
 
-fn describe(commands: bool, queries: bool) -> OpenApi {
+fn describe(commands: bool, queries: bool, operations: bool) -> OpenApi {
     let mut license = License::new("Apache-2.0");
     license.identifier = Some("Apache-2.0".to_owned());
     let mut info = Info::new("Frontrow", "1");
@@ -26,6 +27,9 @@ fn describe(commands: bool, queries: bool) -> OpenApi {
     }
     if queries {
         document.merge(query_api::openapi());
+    }
+    if operations {
+        document.merge(audit::openapi());
     }
     document
 }

@@ -51,7 +51,7 @@ impl Role {
             Self::CommandApi | Self::ProcessManagers => &[Port::Log, Port::KeyStore],
             Self::Relay => &[Port::Log, Port::Bus],
             Self::Projections | Self::QueryApi => &[Port::Bus, Port::ReadModel],
-            Self::Audit => &[Port::Log, Port::ReadModel],
+            Self::Audit => &[Port::Log, Port::Bus, Port::ReadModel],
         }
     }
 }

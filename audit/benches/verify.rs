@@ -274,6 +274,8 @@ async fn main() {
     let deps = Deps {
         log: writer.log.clone(),
         read_model: None,
+        partition_of: None,
+        bus: None,
     };
     for _ in 0..3 {
         let begin = Instant::now();

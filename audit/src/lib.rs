@@ -3,6 +3,17 @@
 //! Everything here reads only, takes no lock, and works beside a running server.
 #![warn(missing_docs)]
 
+mod error;
+mod lag;
+mod projections;
+mod routes;
+mod state;
 pub mod verify;
 
-pub use crate::verify::verify;
+pub use crate::{
+    error::Error,
+    projections::{ParkedKeyView, PartitionView, ProjectionView, ProjectionsView, projections},
+    routes::{openapi, router},
+    state::{AppState, Deps},
+    verify::verify,
+};

@@ -135,6 +135,9 @@ impl Parts {
         if self.roles.has(Role::QueryApi) {
             self.start_query_api(&mut served).await?;
         }
+        if self.roles.has(Role::Audit) {
+            self.start_audit(&mut served).await?;
+        }
         if self.roles.has(Role::Relay) {
             self.start_relay().await?;
         }

@@ -1,6 +1,9 @@
 //! `frontrow audit verify`: checks the log and the read model, beside a running server too.
 
-use std::{process::ExitCode, sync::Mutex};
+use std::{
+    process::ExitCode,
+    sync::{Arc, Mutex},
+};
 
 use anyhow::{Context, ensure};
 use audit::verify::{Deps, Options, Phase, Progress, Report};
@@ -42,9 +45,12 @@ pub(super) async fn verify(settings: &Settings) -> anyhow::Result<Report> {
     }
     let log = adapters.log().await?.log.clone();
     let read_model = adapters.read_model(Access::ReadOnly).await?;
+    let bus = adapters.bus().await?;
     let deps = Deps {
         log: log.clone(),
         read_model: Some(read_model),
+        partition_of: Some(Arc::new(move |key| bus.partition_of(key))),
+        bus: None,
     };
     let options = Options {
         now: SystemClock.now(),

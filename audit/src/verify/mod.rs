@@ -22,11 +22,12 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, fmt, pin::Pin, sync::Arc};
 
-use ::read_model::{Checkpoint, ProjectionId, ReadModel};
+use ::read_model::ReadModel;
 use chrono::{DateTime, Utc};
-use event_store::{EventLog, Position, RecordedEvent, log};
+use event_store::{EventLog, Position, RecordedEvent, bus, log};
+use projections::PartitionOf;
 use uuid::Uuid;
 
 pub use self::report::{At, Check, CheckReport, Finding, MAX_FINDINGS, OpenSaga, Report};
@@ -39,12 +40,42 @@ use self::{
 const PAGE: usize = 4_096;
 
 /// What is checked.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Deps {
     /// The log.
     pub log: Arc<dyn EventLog>,
     /// The read model; without it, the log alone is checked.
     pub read_model: Option<Arc<dyn ReadModel>>,
+    /// Which partition of the bus a routing key is in: a row shows the log up to where its partition stands. `None`: there is one.
+    pub partition_of: Option<PartitionOf>,
+    /// Compares the bus with the log; without it, it is not compared.
+    pub bus: Option<BusCheck>,
+}
+
+impl fmt::Debug for Deps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deps")
+            .field("log", &self.log)
+            .field("read_model", &self.read_model)
+            .field("bus", &self.bus.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads the bus from its beginning and compares it with the log up to a position.
+pub type BusCheck = Arc<
+    dyn Fn(Position) -> Pin<Box<dyn Future<Output = Result<BusReport, bus::Error>> + Send>>
+        + Send
+        + Sync,
+>;
+
+/// What a comparison of the bus with the log found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BusReport {
+    /// Events compared.
+    pub events: u64,
+    /// What is not as the log has it: where, and what.
+    pub faults: Vec<(u64, String)>,
 }
 
 /// How it is checked.
@@ -85,6 +116,9 @@ pub enum Error {
     /// The read model can't be read.
     #[error("the read model can't be checked")]
     ReadModel(#[from] ::read_model::Error),
+    /// The bus can't be read.
+    #[error("the bus can't be checked")]
+    Bus(#[from] bus::Error),
 }
 
 /// The books that are kept while the events go by.
@@ -155,8 +189,8 @@ pub async fn verify(
     progress: impl Fn(Progress) + Send + Sync,
 ) -> Result<Report, Error> {
     // The read model's instant first: its checkpoints then are not beyond the log's head.
-    let mut snapshot = match &deps.read_model {
-        Some(model) => Some(model.snapshot(None).await?),
+    let mut model = match &deps.read_model {
+        Some(model) => Some(read_model::Subject::open(model, deps.partition_of.clone()).await?),
         None => None,
     };
     let head = deps.log.head().await?.position;
@@ -176,10 +210,8 @@ pub async fn verify(
     let streams = books.streams.len();
     drop(books);
     let mut compared = None;
-    if let Some(snapshot) = &mut snapshot {
-        let positions =
-            ProjectionId::ALL.map(|id| Checkpoint::position_of(id, snapshot.checkpoints()));
-        let until = positions.into_iter().max().unwrap_or_default();
+    if let Some(model) = &mut model {
+        let until = model.until();
         compared = Some(until);
         if until > head.0 {
             findings.add(
@@ -189,15 +221,15 @@ pub async fn verify(
             );
         }
         let until = until.min(head.0);
-        read_model::check(
-            &*deps.log,
-            &mut **snapshot,
-            until,
-            streams,
-            &mut findings,
-            &progress,
-        )
-        .await?;
+        let log = &*deps.log;
+        read_model::check(log, model, until, streams, &mut findings, &progress).await?;
+    }
+    if let Some(check) = &deps.bus {
+        let report = check(head).await?;
+        findings.checked(Check::Bus, report.events);
+        for (position, detail) in report.faults {
+            findings.add(Check::Bus, At::Position(position), detail);
+        }
     }
     Ok(findings.into_report(head.0, compared, open_sagas))
 }

@@ -4,13 +4,14 @@
 //! one pass over the log for each, and no more rows than one slice has are in memory.
 
 use std::{
-    collections::{HashMap, hash_map::DefaultHasher},
+    collections::{BTreeSet, HashMap, hash_map::DefaultHasher},
     hash::{Hash, Hasher},
+    sync::Arc,
 };
 
 use event_store::{EventLog, Position};
-use projections::Fold;
-use read_model::{Document, Rows, Snapshot, Table};
+use projections::{Fold, PartitionOf};
+use read_model::{Document, Parked, ProjectionId, ReadModel, Rows, Snapshot, Table};
 
 use super::{
     Error, PAGE, Phase, Progress,
@@ -25,15 +26,109 @@ const ROWS: u32 = 1_000;
 /// Which rows of the read model some slice has explained, by their order in their table.
 type Explained = HashMap<Table, Vec<bool>>;
 
+/// What a read model shows at an instant, and how far.
+pub(super) struct Subject {
+    snapshot: Box<dyn Snapshot>,
+    /// The events that are parked, in order. Keys that were parked, or are so no more, while the instant was taken are not among them.
+    parked: Vec<Parked>,
+    /// Such keys: nothing can be said of their rows.
+    unsure: BTreeSet<(ProjectionId, String)>,
+    partition_of: Option<PartitionOf>,
+}
+
+impl Subject {
+    pub(super) async fn open(
+        model: &Arc<dyn ReadModel>,
+        partition_of: Option<PartitionOf>,
+    ) -> Result<Self, Error> {
+        let before = model.parked(None).await?;
+        let snapshot = model.snapshot(None).await?;
+        let mut parked = model.parked(None).await?;
+        let versions = *snapshot.versions();
+        parked.retain(|event| event.version == versions.get(event.projection));
+        let firsts = |parked: &[Parked]| -> HashMap<(ProjectionId, String), u64> {
+            let mut firsts = HashMap::new();
+            for event in parked {
+                if event.version == versions.get(event.projection) {
+                    let key = (event.projection, event.key.clone());
+                    firsts.entry(key).or_insert(event.position);
+                }
+            }
+            firsts
+        };
+        let (before, after) = (firsts(&before), firsts(&parked));
+        let unsure: BTreeSet<_> = before
+            .keys()
+            .chain(after.keys())
+            .filter(|key| before.get(*key) != after.get(*key))
+            .cloned()
+            .collect();
+        Ok(Self {
+            snapshot,
+            parked,
+            unsure,
+            partition_of,
+        })
+    }
+
+    /// The position of the projection that has come furthest.
+    pub(super) fn until(&self) -> u64 {
+        let positions = self.snapshot.checkpoints().iter().map(|c| c.position);
+        positions.max().unwrap_or_default()
+    }
+
+    /// Whether it is known which partition's checkpoint a row goes by.
+    fn is_partitioned(&self) -> bool {
+        self.partition_of.is_some() || self.snapshot.checkpoints().iter().all(|c| c.partition == 0)
+    }
+
+    fn fold(&self) -> Fold {
+        let one: PartitionOf = Arc::new(|_| 0);
+        let partition_of = self.partition_of.clone().unwrap_or(one);
+        Fold::until(self.snapshot.checkpoints(), &self.parked, partition_of)
+    }
+
+    /// Whether the row can be judged.
+    fn is_sure(&self, table: Table, row: &Document) -> bool {
+        if self.unsure.is_empty() {
+            return true;
+        }
+        let key = projections::routing_key(table, row).unwrap_or_default();
+        !self.unsure.contains(&(table.projection(), key))
+    }
+
+    /// Names what is parked: its rows are not what the log says.
+    fn name_parked(&self, findings: &mut Findings) {
+        let mut named = BTreeSet::new();
+        for event in &self.parked {
+            if named.insert((event.projection, &event.key)) {
+                let detail = format!(
+                    "{} has parked key {} from here on: {}",
+                    event.projection.name(),
+                    event.key,
+                    event.reason
+                );
+                findings.add(Check::ReadModel, At::Position(event.position), detail);
+            }
+        }
+    }
+}
+
 /// Compares every row. `streams` says how much there is to fold.
 pub(super) async fn check(
     log: &dyn EventLog,
-    snapshot: &mut dyn Snapshot,
+    model: &mut Subject,
     until: u64,
     streams: usize,
     findings: &mut Findings,
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<(), Error> {
+    if !model.is_partitioned() {
+        let detail = "not compared: its bus has several partitions, and it is not known which row is of which";
+        findings.add(Check::ReadModel, At::Log, detail);
+        return Ok(());
+    }
+    model.name_parked(findings);
     let passes = streams.div_ceil(STREAMS_PER_PASS).max(1) as u64;
     let mut explained = Explained::new();
     for pass in 0..passes {
@@ -44,16 +139,15 @@ pub(super) async fn check(
                 total: passes * until,
             });
         };
-        let Some(rows) = fold(log, snapshot, until, (pass, passes), findings, &report).await?
-        else {
+        let Some(rows) = fold(log, model, until, (pass, passes), findings, &report).await? else {
             return Ok(());
         };
         for table in Table::ALL {
-            compare(snapshot, table, &rows, &mut explained, findings).await?;
+            compare(model, table, &rows, &mut explained, findings).await?;
         }
     }
     for table in Table::ALL {
-        name_strangers(snapshot, table, &explained, findings).await?;
+        name_strangers(model, table, &explained, findings).await?;
     }
     Ok(())
 }
@@ -61,13 +155,13 @@ pub(super) async fn check(
 /// The rows of one slice; `None` where the log can't be folded.
 async fn fold(
     log: &dyn EventLog,
-    snapshot: &dyn Snapshot,
+    model: &Subject,
     until: u64,
     (pass, passes): (u64, u64),
     findings: &mut Findings,
     report: &(dyn Fn(u64) + Send + Sync),
 ) -> Result<Option<Rows>, Error> {
-    let mut fold = Fold::until(snapshot.checkpoints());
+    let mut fold = model.fold();
     let mut after = 0;
     while after < until {
         let page = match log.read_all(Position(after), PAGE).await {
@@ -108,7 +202,7 @@ fn slice(routing_key: &str, passes: u64) -> u64 {
 
 /// Compares the rows of one slice with those of the read model.
 async fn compare(
-    snapshot: &mut dyn Snapshot,
+    model: &mut Subject,
     table: Table,
     rows: &Rows,
     explained: &mut Explained,
@@ -119,7 +213,7 @@ async fn compare(
     let mut after: Option<String> = None;
     let mut index = 0;
     loop {
-        let page = snapshot.page(table, after.as_deref(), ROWS).await?;
+        let page = model.snapshot.page(table, after.as_deref(), ROWS).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.key.clone());
         for stored in &page {
@@ -127,12 +221,12 @@ async fn compare(
                 explained.push(false);
             }
             while let Some(missing) = expected.next_if(|expected| expected.key < stored.key) {
-                report_missing(table, &missing, findings);
+                report_missing(model, table, &missing, findings);
             }
             if let Some(fresh) = expected.next_if(|expected| expected.key == stored.key) {
                 explained[index] = true;
                 findings.checked(Check::ReadModel, 1);
-                if fresh.json != stored.json {
+                if fresh.json != stored.json && model.is_sure(table, stored) {
                     let detail = difference(&stored.json, &fresh.json);
                     findings.add(Check::ReadModel, key(table, &stored.key), detail);
                 }
@@ -141,7 +235,7 @@ async fn compare(
         }
     }
     for missing in expected {
-        report_missing(table, &missing, findings);
+        report_missing(model, table, &missing, findings);
     }
     Ok(())
 }
@@ -150,8 +244,10 @@ fn key(table: Table, key: &str) -> At {
     At::Key(format!("{}/{key}", table.name()))
 }
 
-fn report_missing(table: Table, row: &Document, findings: &mut Findings) {
-    findings.add(Check::ReadModel, key(table, &row.key), "the row is missing");
+fn report_missing(model: &Subject, table: Table, row: &Document, findings: &mut Findings) {
+    if model.is_sure(table, row) {
+        findings.add(Check::ReadModel, key(table, &row.key), "the row is missing");
+    }
 }
 
 /// Shows where two rows begin to differ: a seat map is long.
@@ -176,7 +272,7 @@ fn difference(stored: &str, fresh: &str) -> String {
 
 /// Names the rows of the read model that no slice explained.
 async fn name_strangers(
-    snapshot: &mut dyn Snapshot,
+    model: &mut Subject,
     table: Table,
     explained: &Explained,
     findings: &mut Findings,
@@ -187,13 +283,13 @@ async fn name_strangers(
     let mut after: Option<String> = None;
     let mut rows = explained.iter();
     loop {
-        let page = snapshot.page(table, after.as_deref(), ROWS).await?;
+        let page = model.snapshot.page(table, after.as_deref(), ROWS).await?;
         let Some(last) = page.last() else {
             return Ok(());
         };
         after = Some(last.key.clone());
         for (stored, explained) in page.iter().zip(&mut rows) {
-            if !explained {
+            if !explained && model.is_sure(table, stored) {
                 findings.add(
                     Check::ReadModel,
                     key(table, &stored.key),

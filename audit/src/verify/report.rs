@@ -40,11 +40,13 @@ pub enum Check {
     Commands,
     /// The read model equals a fresh fold of the log up to its own checkpoint.
     ReadModel,
+    /// The bus holds the log, once what comes again is dropped.
+    Bus,
 }
 
 impl Check {
     /// All of them, in the order in which they are reported.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Positions,
         Self::Sequences,
         Self::Events,
@@ -58,6 +60,7 @@ impl Check {
         Self::Timers,
         Self::Commands,
         Self::ReadModel,
+        Self::Bus,
     ];
 
     /// What it is called.
@@ -76,6 +79,7 @@ impl Check {
             Self::Timers => "timers",
             Self::Commands => "commands",
             Self::ReadModel => "read_model",
+            Self::Bus => "bus",
         }
     }
 }

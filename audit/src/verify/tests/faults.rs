@@ -264,12 +264,20 @@ async fn the_read_model() {
         model("DELETE FROM payments", "the row is missing"),
         model("DELETE FROM transactions", "the row is missing"),
         model(
-            "INSERT INTO concerts SELECT 'zzz', document FROM concerts LIMIT 1",
+            "INSERT INTO concerts SELECT version, 'zzz', document FROM concerts LIMIT 1",
             "concerts/zzz: no event accounts for the row",
         ),
         model(
-            "INSERT INTO concerts SELECT '0', document FROM concerts LIMIT 1",
+            "INSERT INTO concerts SELECT version, '0', document FROM concerts LIMIT 1",
             "concerts/0: no event accounts for the row",
+        ),
+        model(
+            "INSERT INTO parked SELECT 'points', 1, 'key', 7, 0, '{}', 'why', 0",
+            "position 7: points has parked key key from here on: why",
+        ),
+        model(
+            "UPDATE checkpoints SET \"partition\" = 1 WHERE projection = 'points'",
+            "not known which row is of which",
         ),
         model(
             "UPDATE checkpoints SET position = position - 1",

@@ -97,6 +97,8 @@ impl Folder {
         let deps = Deps {
             log: self.log().await,
             read_model: Some(self.read_model().await),
+            partition_of: None,
+            bus: None,
         };
         let report = verify(&deps, &options(), |_| {}).await;
         deps.log.close().await;

@@ -1,0 +1,56 @@
+//! Why a question is not answered: the only place where it becomes a status.
+
+use std::time::Duration;
+
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use edge::{Problem, auth::Refusal};
+use event_store::log;
+
+/// When a client should come back after a failure that passes by itself.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Why a question is not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The token is missing, invalid, or of another role.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The log failed.
+    #[error(transparent)]
+    Log(#[from] log::Error),
+    /// The read model failed.
+    #[error(transparent)]
+    ReadModel(#[from] read_model::Error),
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let unavailable = |code, detail: &str| {
+            tracing::warn!(error = ?error, "{detail}");
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail.to_owned()).retry_after(RETRY)
+        };
+        match error {
+            Error::Refused(refusal) => refusal.into(),
+            Error::Log(log::Error::Unavailable(_)) => {
+                unavailable("unavailable", "the log can't be reached")
+            }
+            Error::ReadModel(read_model::Error::Unavailable(_)) => {
+                unavailable("read_model_unavailable", "the read model does not answer")
+            }
+            Error::Log(_) | Error::ReadModel(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        match self {
+            // It knows the challenge that a client without a token is owed.
+            Self::Refused(refusal) => refusal.into_response(),
+            other => Problem::from(other).into_response(),
+        }
+    }
+}

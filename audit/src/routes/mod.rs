@@ -1,0 +1,25 @@
+//! The route table: one endpoint per file.
+
+mod list_projections;
+#[cfg(test)]
+mod tests;
+
+use axum::Router;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::state::AppState;
+
+/// Every question, without layers and fallbacks.
+pub fn router(state: AppState) -> Router {
+    table().with_state(state).split_for_parts().0
+}
+
+/// The description of every question.
+pub fn openapi() -> OpenApi {
+    edge::docs::with_bearer(table().split_for_parts().1)
+}
+
+fn table() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(list_projections::list_projections))
+}

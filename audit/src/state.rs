@@ -1,0 +1,65 @@
+//! What the routes work with.
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use edge::{auth::Verifier, probes::Readiness};
+use event_store::{Clock, EventLog, bus::Bus};
+use read_model::ReadModel;
+
+/// What the role is given.
+#[derive(Debug, Clone)]
+pub struct Deps {
+    /// What is explained.
+    pub log: Arc<dyn EventLog>,
+    /// What is compared with it.
+    pub read_model: Arc<dyn ReadModel>,
+    /// Says which partition an event is in; not followed.
+    pub bus: Arc<dyn Bus>,
+    /// What ages are counted from.
+    pub clock: Arc<dyn Clock>,
+    /// Checks tokens.
+    pub verifier: Arc<Verifier>,
+}
+
+/// The state of the router: shared, cheap to clone.
+#[derive(Debug, Clone)]
+pub struct AppState {
+    pub(crate) deps: Arc<Deps>,
+}
+
+impl AppState {
+    /// Over `deps`.
+    pub fn new(deps: Deps) -> Self {
+        Self {
+            deps: Arc::new(deps),
+        }
+    }
+
+    /// What must answer before this process explains anything: the log and the read model.
+    pub fn readiness(&self) -> Vec<Readiness> {
+        let (log, model) = (self.deps.log.clone(), self.deps.read_model.clone());
+        vec![
+            Readiness::new("log", move || {
+                let log = log.clone();
+                async move {
+                    let head = log.head().await;
+                    head.map(|_| ()).map_err(|error| error.to_string())
+                }
+            }),
+            Readiness::new("read_model", move || {
+                let model = model.clone();
+                async move {
+                    let versions = model.versions().await;
+                    versions.map(|_| ()).map_err(|error| error.to_string())
+                }
+            }),
+        ]
+    }
+}
+
+impl FromRef<AppState> for Arc<Verifier> {
+    fn from_ref(state: &AppState) -> Self {
+        state.deps.verifier.clone()
+    }
+}
