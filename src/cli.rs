@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use read_model::ProjectionId;
 use uuid::Uuid;
 
 use crate::config::{Durability, Overrides};
@@ -46,6 +47,12 @@ pub enum Command {
     /// Check and explain the log
     #[command(subcommand)]
     Audit(Audit),
+    /// Make a projection's rows anew from the log, compare them with the live ones, and make them live: exit status 0, or 1 where the
+    /// rows differ and that was not accepted
+    Replay(Replay),
+    /// See how the projections stand, and deal with what they have parked
+    #[command(subcommand)]
+    Projections(Projections),
     /// Print the description of the HTTP API (`OpenAPI` 3.1)
     Openapi,
     /// Copy the embedded stores of a data folder into shared ones
@@ -114,6 +121,70 @@ pub struct Migrate {
     pub to: PathBuf,
 }
 
+/// `frontrow replay`.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// Which one, as `projections list` names it
+    #[arg(long, value_name = "NAME", value_parser = projection)]
+    pub projection: ProjectionId,
+    /// Take the new rows although the same fold made others before
+    #[arg(long, requires = "reason")]
+    pub accept: bool,
+    /// Begin again where an earlier replay was interrupted
+    #[arg(long)]
+    pub anew: bool,
+    /// Why: recorded in the log with the new version
+    #[arg(long, value_name = "TEXT", default_value = "replayed")]
+    pub reason: String,
+}
+
+/// `frontrow projections`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Projections {
+    /// Print versions, positions and lag
+    List,
+    /// Print the parked events, in order
+    Parked {
+        /// Of this projection alone
+        #[arg(long, value_name = "NAME", value_parser = projection)]
+        projection: Option<ProjectionId>,
+    },
+    /// Project the parked events of a key: exit status 0, or 1 where one of them still does not go
+    Retry(ParkedKey),
+    /// Leave the first parked event of a key out, and project those behind it
+    Skip(ParkedKey),
+    /// Make the version live again that was so before
+    RollBack {
+        /// Of which projection
+        #[arg(long, value_name = "NAME", value_parser = projection)]
+        projection: ProjectionId,
+        /// Why: recorded in the log
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+}
+
+/// A parked key, and why something is done about it.
+#[derive(Debug, Clone, Args)]
+pub struct ParkedKey {
+    /// Of which projection
+    #[arg(long, value_name = "NAME", value_parser = projection)]
+    pub projection: ProjectionId,
+    /// The routing key, as `parked` prints it
+    #[arg(long, value_name = "KEY")]
+    pub key: String,
+    /// Why: recorded in the log
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+}
+
+fn projection(name: &str) -> Result<ProjectionId, String> {
+    ProjectionId::from_name(name).ok_or_else(|| {
+        let names = ProjectionId::ALL.map(ProjectionId::name).join(", ");
+        format!("there are {names}")
+    })
+}
+
 /// `frontrow keys`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Keys {
@@ -160,6 +231,8 @@ impl Cli {
                 Command::Token(_)
                 | Command::Demo(_)
                 | Command::Audit(_)
+                | Command::Replay(_)
+                | Command::Projections(_)
                 | Command::Openapi
                 | Command::Keys(_)
                 | Command::Migrate(_)

@@ -1,10 +1,13 @@
 //! What the program does, one command a file. Each answers with the process's exit status.
 
+mod acts;
 mod demo;
 mod healthcheck;
 mod keys;
 mod migrate;
 mod openapi;
+mod projections;
+mod replay;
 mod serve;
 mod token;
 mod verify;
@@ -51,6 +54,10 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             demo::run(Settings::load(overrides)?, data, &arguments, output)
         }
         Command::Audit(Audit::Verify) => verify::run(&Settings::load(overrides)?, output),
+        Command::Replay(arguments) => replay::run(&Settings::load(overrides)?, &arguments, output),
+        Command::Projections(command) => {
+            projections::run(&Settings::load(overrides)?, &command, output)
+        }
         Command::Openapi => openapi::run(),
         Command::Migrate(Migrate { from, to }) => {
             let new = Overrides {

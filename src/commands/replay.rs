@@ -1,0 +1,149 @@
+//! `frontrow replay`: makes a projection's rows anew from the log, beside a running server.
+
+use std::{process::ExitCode, sync::Mutex};
+
+use anyhow::{Context, ensure};
+use domain::operation::acts;
+use event_store::{SystemClock, log::postgres};
+use indicatif::ProgressBar;
+use projections::rebuild::{Deps, Options, Phase, Progress, Report, rebuild};
+use read_model::Access;
+use serde_json::json;
+
+use super::{acts::record, print, runtime};
+use crate::{
+    adapters::Adapters,
+    cli::{Output, Replay},
+    config::Settings,
+    demo,
+};
+
+/// Exit status where rows differ and nobody accepted that.
+const DIFFERENT: u8 = 1;
+
+pub(super) fn run(
+    settings: &Settings,
+    arguments: &Replay,
+    output: Output,
+) -> anyhow::Result<ExitCode> {
+    let report = runtime()?.block_on(replay(settings, arguments))?;
+    match output {
+        Output::Text => print(&text(&report))?,
+        Output::Json => print(&document(&report).to_string())?,
+    }
+    Ok(if report.swapped {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(DIFFERENT)
+    })
+}
+
+async fn replay(settings: &Settings, arguments: &Replay) -> anyhow::Result<Report> {
+    let adapters = Adapters::new(settings, postgres::Access::ReadWrite);
+    if let Some(path) = adapters.log_file()? {
+        ensure!(path.is_file(), "there is no log at {}", path.display());
+    }
+    let deps = Deps {
+        log: adapters.log().await?.log.clone(),
+        read_model: adapters.read_model(Access::ReadWrite).await?,
+        bus: adapters.bus().await?,
+        clock: std::sync::Arc::new(SystemClock),
+    };
+    let options = Options {
+        anew: arguments.anew,
+        accept: arguments.accept,
+    };
+    let (bar, projection) = (Mutex::new(None), arguments.projection);
+    let rebuilt = rebuild(&deps, projection, &options, |progress| show(&bar, progress)).await;
+    if let Ok(Some(bar)) = bar.into_inner() {
+        bar.finish_and_clear();
+    }
+    let name = projection.name();
+    let report = rebuilt.with_context(|| format!("{name} could not be made anew"))?;
+    if report.swapped {
+        let act = acts::PROJECTION_SWAP;
+        let numbers = [
+            ("instead_of", report.instead_of.to_string()),
+            ("version", report.version.to_string()),
+            ("differences", report.differing.to_string()),
+        ];
+        record(settings, &adapters, act, name, &numbers, &arguments.reason).await?;
+    }
+    adapters.close().await;
+    Ok(report)
+}
+
+fn show(bar: &Mutex<Option<ProgressBar>>, progress: Progress) {
+    let Ok(mut bar) = bar.lock() else {
+        return;
+    };
+    let bar = bar.get_or_insert_with(|| demo::progress(progress.total, "done"));
+    bar.set_message(match progress.phase {
+        Phase::Replay => "events",
+        Phase::Compare => "rows compared",
+    });
+    bar.set_length(progress.total);
+    bar.set_position(progress.done);
+}
+
+fn text(report: &Report) -> String {
+    let name = report.projection.name();
+    let mut lines = vec![
+        format!(
+            "{name}: version {} of fold {}, made from {} events in {:.1?}",
+            report.version, report.fold, report.events, report.took
+        ),
+        format!(
+            "{} rows compared with version {} of fold {} at position {}: {} differ",
+            report.compared, report.instead_of, report.old_fold, report.position, report.differing
+        ),
+    ];
+    for row in &report.differences {
+        let what = match (row.live, row.new) {
+            (true, false) => "only in the live version".to_owned(),
+            (false, true) => "only in the new version".to_owned(),
+            _ => row.columns.join(", "),
+        };
+        lines.push(format!("  {}/{}: {what}", row.table, row.key));
+    }
+    if !report.parked.is_empty() {
+        let keys = report.parked.join(", ");
+        lines.push(format!("not compared, because they are parked: {keys}"));
+    }
+    lines.push(if report.swapped {
+        let (new, old) = (report.version, report.instead_of);
+        format!(
+            "version {new} is live; version {old} is kept: frontrow projections roll-back --projection {name}"
+        )
+    } else {
+        "the live version stays: the same fold made other rows. With --accept the new ones are taken"
+            .to_owned()
+    });
+    lines.join("\n")
+}
+
+fn document(report: &Report) -> serde_json::Value {
+    let differences: Vec<_> = report
+        .differences
+        .iter()
+        .map(|row| {
+            json!({
+                "table": row.table, "key": row.key, "columns": row.columns, "live": row.live, "new": row.new,
+            })
+        })
+        .collect();
+    json!({
+        "projection": report.projection.name(),
+        "version": report.version,
+        "fold": report.fold,
+        "instead_of": {"version": report.instead_of, "fold": report.old_fold},
+        "events": report.events,
+        "position": report.position,
+        "compared": report.compared,
+        "differing": report.differing,
+        "differences": differences,
+        "parked": report.parked,
+        "swapped": report.swapped,
+        "took_ms": u64::try_from(report.took.as_millis()).unwrap_or(u64::MAX),
+    })
+}
