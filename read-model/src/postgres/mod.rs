@@ -18,7 +18,7 @@ use sqlx::{PgPool, postgres::PgConnectOptions};
 
 use crate::{
     Access, At, Checkpoint, Error, Items, Keys, Page, Parked, ProjectionId, ReadModel, Rows,
-    SeatMap, ShowFilter, Snapshot, Version, Versions, Write,
+    SeatMap, SeatMapToFollow, ShowFilter, Snapshot, Version, Versions, Write,
     tables::{
         Account, Concert, Payment, Reservation, Saga, SagaState, ShowWithCounts, Transaction,
     },
@@ -168,6 +168,10 @@ impl ReadModel for PostgresReadModel {
 
     async fn seat_map(&self, show: ShowId) -> Result<At<Option<SeatMap>>, Error> {
         read::seat_map(&self.readers, show).await
+    }
+
+    async fn seat_map_to_follow(&self, show: ShowId) -> Result<SeatMapToFollow, Error> {
+        read::seat_map_to_follow(&self.readers, show).await
     }
 
     async fn reservation(&self, id: ReservationId) -> Result<At<Option<Reservation>>, Error> {

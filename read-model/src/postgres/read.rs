@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{counted, failed, short, signed, statements};
 use crate::{
-    At, Checkpoint, Error, Items, Page, SeatMap, ShowFilter, Versions,
+    At, Checkpoint, Error, Items, Page, SeatMap, SeatMapToFollow, ShowFilter, Versions,
     reading::{self, ListRow, ShowRow, micros, restored, standing},
     tables::{
         Account, Concert, Payment, Reservation, Saga, SagaState, ShowWithCounts, Transaction,
@@ -93,6 +93,18 @@ pub(super) async fn seat_map(pool: &PgPool, show: ShowId) -> Result<At<Option<Se
             .map(|(plan, statuses)| SeatMap::from_json(plan, statuses))
             .transpose()?,
     })
+}
+
+pub(super) async fn seat_map_to_follow(
+    pool: &PgPool,
+    show: ShowId,
+) -> Result<SeatMapToFollow, Error> {
+    let row = sqlx::query_as(statements::SELECT_SEAT_MAP_TO_FOLLOW)
+        .bind(show.0)
+        .fetch_optional(pool)
+        .await
+        .map_err(failed)?;
+    reading::seat_map_to_follow(row)
 }
 
 type ListQuery<'q> = QueryAs<'q, Postgres, ListRow, PgArguments>;

@@ -59,6 +59,7 @@ statements! {
     SELECT_SAGAS_IN_STATE = "select_sagas_in_state";
     SELECT_SCHEMA_VERSION = "select_schema_version";
     SELECT_SEAT_MAP = "select_seat_map";
+    SELECT_SEAT_MAP_TO_FOLLOW = "select_seat_map_to_follow";
     SELECT_SERVER = "select_server";
     SELECT_SHOW = "select_show";
     SELECT_SHOWS = "select_shows";

@@ -37,7 +37,7 @@ use self::{
 };
 use crate::{
     Access, At, Checkpoint, Error, Items, Keys, Page, Parked, PostgresReadModel, ProjectionId,
-    ReadModel, Rows, SeatMap, ShowFilter, Snapshot, Version, Versions, Write,
+    ReadModel, Rows, SeatMap, SeatMapToFollow, ShowFilter, Snapshot, Version, Versions, Write,
     tables::{
         Account, Concert, Payment, Reservation, Saga, SagaState, ShowWithCounts, Transaction,
     },
@@ -315,6 +315,10 @@ impl ReadModel for Replicated {
 
     async fn seat_map(&self, show: ShowId) -> Result<At<Option<SeatMap>>, Error> {
         self.read(|model| model.seat_map(show)).await
+    }
+
+    async fn seat_map_to_follow(&self, show: ShowId) -> Result<SeatMapToFollow, Error> {
+        self.read(|model| model.seat_map_to_follow(show)).await
     }
 
     async fn reservation(&self, id: ReservationId) -> Result<At<Option<Reservation>>, Error> {
