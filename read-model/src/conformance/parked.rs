@@ -10,7 +10,6 @@ use super::{
 };
 use crate::{
     Checkpoint, Error, Page, Parked, ProjectionId, ReadModel, Rows, ShowFilter, Table, Write,
-    tables::Reservation,
 };
 
 /// An event of `key` that is parked.
@@ -56,7 +55,7 @@ pub async fn parked_events_come_and_go_with_rows(model: &dyn ReadModel) -> Resul
         format!("parked are {found:?}, not {all:?}")
     })?;
     let mut again = all[1].clone();
-    again.reason = "it still can't".to_owned();
+    "it still can't".clone_into(&mut again.reason);
     again.parked_at = at(77);
     let write = Write {
         park: vec![again.clone()],
@@ -115,127 +114,81 @@ async fn take_up(model: &dyn ReadModel, all: &mut Vec<Parked>) -> Result<(), Str
 /// What was found wrong.
 pub async fn a_parked_key_holds_back_its_own_reads(model: &dyn ReadModel) -> Result<(), String> {
     let mut rows = sample::rows();
-    let other = |n| id::<ShowId>(n);
-    for (n, show) in [(11, other(11)), (12, other(12))] {
-        rows.reservations.insert(
-            id(n),
-            Reservation {
-                show_id: show,
-                ..sample::reservation(n, 1)
-            },
-        );
+    for n in [11, 12] {
+        let mut reservation = sample::reservation(n, 1);
+        reservation.show_id = id(n);
+        rows.reservations.insert(id(n), reservation);
     }
+    let parked = [
+        (ProjectionId::SeatMaps, 41),
+        (ProjectionId::SeatMaps, 40),
+        (ProjectionId::Reservations, 50),
+        (ProjectionId::Points, 60),
+    ]
+    .map(|(projection, position)| parked(projection, &key(11), position));
+    let all = ProjectionId::ALL.into_iter();
     let write = Write {
         rows,
-        advance: ProjectionId::ALL
-            .into_iter()
-            .flat_map(|projection| advance(projection, 0, 100))
-            .collect(),
-        park: [
-            (ProjectionId::SeatMaps, 41),
-            (ProjectionId::SeatMaps, 40),
-            (ProjectionId::Reservations, 50),
-            (ProjectionId::Points, 60),
-        ]
-        .map(|(projection, position)| parked(projection, &key(11), position))
-        .into(),
+        advance: all.flat_map(|id| advance(id, 0, 100)).collect(),
+        park: parked.into(),
         ..Write::default()
     };
     works(model.write(&write).await)?;
-    let page = Page::default();
-    let filter = ShowFilter::default();
-    let of_concert = ShowFilter {
-        concert_id: Some(id(11)),
-        ..filter
-    };
-    for (what, found, expected) in [
-        ("its map", works(model.seat_map(id(11)).await)?.position, 39),
-        ("its show", works(model.show(id(11)).await)?.position, 39),
-        (
-            "another map",
-            works(model.seat_map(id(12)).await)?.position,
-            100,
-        ),
-        (
-            "another show",
-            works(model.show(id(12)).await)?.position,
-            100,
-        ),
-        (
-            "shows",
-            works(model.shows(&filter, &page).await)?.position,
-            39,
-        ),
-        (
-            "shows of a concert",
-            works(model.shows(&of_concert, &page).await)?.position,
-            39,
-        ),
-        (
-            "its reservation",
-            works(model.reservation(id(11)).await)?.position,
-            49,
-        ),
-        (
-            "another reservation",
-            works(model.reservation(id(12)).await)?.position,
-            100,
-        ),
-        (
-            "no reservation",
-            works(model.reservation(id(77)).await)?.position,
-            49,
-        ),
-        (
-            "reservations",
-            works(model.reservations_of(id(1), &page).await)?.position,
-            49,
-        ),
-        (
-            "its account",
-            works(model.account(id(11)).await)?.position,
-            59,
-        ),
-        (
-            "another account",
-            works(model.account(id(12)).await)?.position,
-            100,
-        ),
-        (
-            "its transactions",
-            works(model.transactions_of(id(11), &page).await)?.position,
-            59,
-        ),
-        (
-            "other transactions",
-            works(model.transactions_of(id(1), &page).await)?.position,
-            100,
-        ),
-        (
-            "payments",
-            works(model.payments_of(id(1), &page).await)?.position,
-            100,
-        ),
-        (
-            "a concert",
-            works(model.concert(id(11)).await)?.position,
-            100,
-        ),
-        (
-            "sagas",
-            works(model.sagas(None, &page).await)?.position,
-            100,
-        ),
-    ] {
-        holds(found == expected, || {
-            format!("{what} stands at {found}, not at {expected}")
-        })?;
-    }
+    single_rows_are_held_back(model).await?;
+    lists_are_held_back(model).await?;
     // Checkpoints tell what has been seen, parked or not.
     let stands = works(model.checkpoints(None).await)?;
     let stands = Checkpoint::position_of(ProjectionId::SeatMaps, &stands);
     holds(stands == 100, || {
         format!("the checkpoint stands at {stands}")
+    })
+}
+
+async fn single_rows_are_held_back(model: &dyn ReadModel) -> Result<(), String> {
+    for (n, map, reservation, account) in
+        [(11, 39, 49, 59), (12, 100, 100, 100), (77, 100, 49, 100)]
+    {
+        let found = [
+            works(model.seat_map(id(n)).await)?.position,
+            works(model.show(id(n)).await)?.position,
+            works(model.reservation(id(n)).await)?.position,
+            works(model.account(id(n)).await)?.position,
+            works(model.payment(id(n)).await)?.position,
+            works(model.concert(id(n)).await)?.position,
+        ];
+        let expected = [map, map, reservation, account, 100, 100];
+        holds(found == expected, || {
+            format!(
+                "seat map, show, reservation, account, payment and concert {n} stand at {found:?}, not {expected:?}"
+            )
+        })?;
+    }
+    Ok(())
+}
+
+async fn lists_are_held_back(model: &dyn ReadModel) -> Result<(), String> {
+    let page = Page::default();
+    let any = ShowFilter::default();
+    let of_concert = ShowFilter {
+        concert_id: Some(id(11)),
+        ..any
+    };
+    let found = [
+        works(model.shows(&any, &page).await)?.position,
+        works(model.shows(&of_concert, &page).await)?.position,
+        works(model.reservations_of(id(1), &page).await)?.position,
+        works(model.transactions_of(id(11), &page).await)?.position,
+        works(model.transactions_of(id(1), &page).await)?.position,
+        works(model.payments_of(id(1), &page).await)?.position,
+        works(model.concerts(&page).await)?.position,
+        works(model.sagas(None, &page).await)?.position,
+    ];
+    let expected = [39, 39, 49, 59, 100, 100, 100, 100];
+    holds(found == expected, || {
+        format!(
+            "shows, those of a concert, reservations, transactions of the key, of another, payments, concerts and sagas \
+             stand at {found:?}, not {expected:?}"
+        )
     })
 }
 

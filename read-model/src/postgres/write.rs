@@ -1,8 +1,9 @@
 //! Writing: one call a write, one query for all rows that a fold goes on from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::ids::ShowId;
+use serde::de::DeserializeOwned;
 use sqlx::{
     PgPool, Postgres,
     postgres::{PgArguments, PgDatabaseError},
@@ -92,27 +93,26 @@ fn refused(error: sqlx::Error) -> Error {
         .and_then(|e| e.try_downcast_ref::<PgDatabaseError>());
     let detail = raised.and_then(PgDatabaseError::detail).unwrap_or_default();
     match raised.map(PgDatabaseError::code) {
-        Some(NO_VERSION) => parse(detail)
-            .map(|(projection, version)| Error::NoVersion {
-                projection,
-                version,
-            })
-            .unwrap_or_else(|unread| unread),
-        Some(CHECKPOINT_MOVED) => parse(detail)
-            .map(|(projection, partition)| Error::CheckpointMoved {
-                projection,
-                partition,
-            })
-            .unwrap_or_else(|unread| unread),
-        Some(NOT_PARKED) => parse(detail)
-            .map(|(projection, key, position)| Error::NotParked {
-                projection,
-                key,
-                position,
-            })
-            .unwrap_or_else(|unread| unread),
+        Some(NO_VERSION) => told(detail, |(projection, version)| Error::NoVersion {
+            projection,
+            version,
+        }),
+        Some(CHECKPOINT_MOVED) => told(detail, |(projection, partition)| Error::CheckpointMoved {
+            projection,
+            partition,
+        }),
+        Some(NOT_PARKED) => told(detail, |(projection, key, position)| Error::NotParked {
+            projection,
+            key,
+            position,
+        }),
         Some(_) | None => failed(error),
     }
+}
+
+/// The error that the detail of an exception describes.
+fn told<T: DeserializeOwned>(detail: &str, error: impl FnOnce(T) -> Error) -> Error {
+    parse(detail).map_or_else(|unread| unread, error)
 }
 
 pub(super) async fn load(pool: &PgPool, versions: &Versions, keys: &Keys) -> Result<Rows, Error> {
@@ -121,7 +121,7 @@ pub(super) async fn load(pool: &PgPool, versions: &Versions, keys: &Keys) -> Res
         ..Rows::default()
     };
     let others = Keys {
-        seat_maps: std::collections::BTreeSet::new(),
+        seat_maps: BTreeSet::new(),
         ..keys.clone()
     };
     if others == Keys::default() {

@@ -26,8 +26,11 @@ use domain::ids::{ConcertId, CustomerId, PaymentId, ReservationId, ShowId};
 use futures::future::join_all;
 use tokio::{
     sync::{Notify, OnceCell, watch},
-    task::JoinHandle,
     time::timeout,
+};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
 };
 
 pub use self::view::{MAX_LAG, ServerRole, ServerState};
@@ -57,7 +60,8 @@ pub struct Replicated {
     view: Arc<watch::Sender<View>>,
     /// Asks for a measurement now.
     again: Arc<Notify>,
-    watching: JoinHandle<()>,
+    _tasks: TaskTracker,
+    _end: DropGuard,
 }
 
 #[derive(Debug)]
@@ -65,12 +69,6 @@ struct Server {
     model: PostgresReadModel,
     /// Whether its schema was brought up to date.
     prepared: OnceCell<()>,
-}
-
-impl Drop for Replicated {
-    fn drop(&mut self) {
-        self.watching.abort();
-    }
 }
 
 /// Opens the read model on several servers. `primaries` are those that may take writes, separated by commas; each of `replicas` may as
@@ -121,19 +119,23 @@ impl Replicated {
         let view = Arc::new(watch::Sender::new(first));
         let again = Arc::new(Notify::new());
         let (told, asked) = (view.clone(), again.clone());
-        let watching = tokio::spawn(async move {
+        let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
+        let ended = end.clone();
+        let watch = async move {
             loop {
                 let _ = timeout(INTERVAL, asked.notified()).await;
                 let next = measure(&mut probes, &names, &mut watcher).await;
                 report(&told.borrow(), &next);
                 told.send_replace(next);
             }
-        });
+        };
+        tasks.spawn(async move { ended.run_until_cancelled(watch).await });
         Self {
             servers,
             view,
             again,
-            watching,
+            _tasks: tasks,
+            _end: end.drop_guard(),
         }
     }
 

@@ -49,8 +49,8 @@ async fn open(primary: &Postgres, replicas: &[Postgres]) -> Arc<Replicated> {
 /// Waits until the servers are seen as `wanted` says.
 async fn seen(model: &Replicated, wanted: impl Fn(&View) -> bool) {
     let mut view = model.view.subscribe();
-    let waited = timeout(PATIENCE, view.wait_for(|view| wanted(view))).await;
-    assert!(waited.is_ok(), "{:?}", model.view.borrow());
+    let came = timeout(PATIENCE, view.wait_for(|view| wanted(view))).await;
+    assert!(came.is_ok(), "{:?}", model.view.borrow());
 }
 
 /// Replicas first, nobody behind.
