@@ -9,6 +9,7 @@ both_ways!(
     every_sold_reservation_is_refunded,
     only_its_organizer_calls_a_show_off,
 );
+both_ways!(alone: a_cancellation_survives_a_restart_in_its_middle);
 
 async fn every_sold_reservation_is_refunded(app: TestApp) {
     let sale = Sale::open(&app).await;
@@ -78,9 +79,7 @@ async fn only_its_organizer_calls_a_show_off(app: TestApp) {
     app.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_cancellation_survives_a_restart_in_its_middle() {
-    let app = TestApp::start().await;
+async fn a_cancellation_survives_a_restart_in_its_middle(app: TestApp) {
     let sale = Sale::open(&app).await;
     let fans = join_all((0..10).map(|_| Fan::with_points(&app, 100))).await;
     for (n, fan) in fans.iter().enumerate() {
@@ -94,7 +93,7 @@ async fn a_cancellation_survives_a_restart_in_its_middle() {
     .send()
     .await
     .expect(202);
-    let app = app.restart(|_| {}).await;
+    let app = app.restart().await;
     for fan in &fans {
         app.until("/v1/me/points", &fan.token, |body| body["balance"] == 100)
             .await;

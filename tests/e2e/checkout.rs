@@ -21,6 +21,7 @@ both_ways!(
     another_ones_reservation_is_not_found,
     a_confirmed_reservation_is_not_given_back_but_refunded,
 );
+both_ways!(alone: a_repeated_payment_answers_the_same);
 
 /// The steps of checkout, after each of which a process may die.
 const STEPS: [&str; 4] = [
@@ -80,9 +81,7 @@ async fn fifty_payments_of_one_reservation_debit_once(app: TestApp) {
     app.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_repeated_payment_answers_the_same() {
-    let app = TestApp::start().await;
+async fn a_repeated_payment_answers_the_same(app: TestApp) {
     let sale = Sale::open(&app).await;
     let fan = Fan::with_points(&app, 100).await;
     let held = sale.hold(&app, &fan, &["A-1-1"]).await;
@@ -94,7 +93,7 @@ async fn a_repeated_payment_answers_the_same() {
         .map(|reply| reply.body.to_string())
         .collect();
     assert_eq!(answers.len(), 1, "{answers:?}");
-    let app = app.restart(|_| {}).await;
+    let app = app.restart().await;
     let later = fan
         .pay(&app, &held["reservation_id"])
         .key("pay")

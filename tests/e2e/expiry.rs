@@ -119,9 +119,39 @@ async fn holds_that_ran_out_while_nobody_was_there_are_free_at_the_next_start() 
     let app = TestApp::start().await;
     let sale = Sale::open(&app).await;
     sale.hold(&app, &Fan::new(&app), &["A-1-1"]).await;
-    let app = app.restart(|_| {}).await;
+    let app = app.restart().await;
     app.advance(300);
     app.until(&sale.path(""), "", |show| show["available"] == 150)
         .await;
+    app.finish().await;
+}
+
+/// By the clock of the log's server, which nobody moves.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_ends_by_itself_where_the_roles_are_apart() {
+    let test = "a hold ends by itself where the roles are apart";
+    let Some(app) = TestApp::distributed(test).await else {
+        return;
+    };
+    let sale = Sale::open_with(&app, |show| show["hold_seconds"] = json!(2)).await;
+    let (first, second) = (
+        Fan::with_points(&app, 100).await,
+        Fan::with_points(&app, 100).await,
+    );
+    let held = sale.hold(&app, &first, &["A-1-1"]).await;
+    let reservation = format!(
+        "/v1/reservations/{}",
+        held["reservation_id"].as_str().unwrap()
+    );
+    app.until(&reservation, &first.token, |body| {
+        body["status"] == "expired"
+    })
+    .await;
+    sale.buy(&app, &second, &["A-1-1"]).await;
+    first
+        .pay(&app, &held["reservation_id"])
+        .send()
+        .await
+        .refused(409, "hold_expired");
     app.finish().await;
 }

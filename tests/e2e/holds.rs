@@ -13,6 +13,7 @@ both_ways!(
     no_single_seat_is_left_over_where_the_show_says_so,
     a_hold_that_makes_no_sense_is_refused,
 );
+both_ways!(alone: a_repeated_hold_takes_effect_once);
 
 async fn seats_are_held_paid_and_seen_as_sold(app: TestApp) {
     let sale = Sale::open(&app).await;
@@ -243,9 +244,7 @@ async fn a_hold_that_makes_no_sense_is_refused(app: TestApp) {
     app.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_repeated_hold_takes_effect_once() {
-    let app = TestApp::start().await;
+async fn a_repeated_hold_takes_effect_once(app: TestApp) {
     let sale = Sale::open(&app).await;
     let fan = Fan::new(&app);
     let first = app
@@ -274,7 +273,7 @@ async fn a_repeated_hold_takes_effect_once() {
         .send()
         .await
         .expect(201);
-    let app = app.restart(|_| {}).await;
+    let app = app.restart().await;
     let later = app
         .post("/v1/reservations", &fan.token, &sale.best(2))
         .key("once")

@@ -163,7 +163,7 @@ async fn the_read_model_can_be_thrown_away() {
         .expect(200);
     let folder = app.data().clone();
     let app = app
-        .restart(|_| {
+        .restart_after(|_| {
             for file in ["read-model.db", "read-model.db-wal", "read-model.db-shm"] {
                 std::fs::remove_file(folder.join(file)).ok();
             }

@@ -33,9 +33,11 @@ pub(crate) struct TestApp {
     pub(crate) client: Client,
 }
 
-/// Makes two tests of each journey: embedded, and distributed on the cluster that all of them share.
+/// Makes two tests of each journey: embedded, and distributed on the cluster that all of them share, or `alone` on one of its own.
 macro_rules! both_ways {
-    ($($journey:ident),+ $(,)?) => {
+    (alone: $($journey:ident),+ $(,)?) => { both_ways!(alone; $($journey),+); };
+    ($($journey:ident),+ $(,)?) => { both_ways!(distributed; $($journey),+); };
+    ($start:ident; $($journey:ident),+) => {
         $(
             mod $journey {
                 use crate::harness::TestApp;
@@ -47,7 +49,7 @@ macro_rules! both_ways {
 
                 #[tokio::test(flavor = "multi_thread")]
                 async fn distributed() {
-                    if let Some(app) = TestApp::distributed(module_path!()).await {
+                    if let Some(app) = TestApp::$start(module_path!()).await {
                         super::$journey(app).await;
                     }
                 }
@@ -74,11 +76,17 @@ impl TestApp {
         )))
     }
 
-    /// A cluster of the test's own without a proxy: the commands on one show go to each command API in turn. `None`, and a note that
-    /// `test` was skipped, where there is none.
+    /// A cluster of the test's own; `None`, and a note that `test` was skipped, where there is none.
+    pub(crate) async fn alone(test: &str) -> Option<Self> {
+        Some(Self::on(System::Distributed(
+            Distributed::alone(test, true).await?,
+        )))
+    }
+
+    /// The same without a proxy: the commands on one show go to each command API in turn.
     pub(crate) async fn scattered(test: &str) -> Option<Self> {
         Some(Self::on(System::Distributed(
-            Distributed::scattered(test).await?,
+            Distributed::alone(test, false).await?,
         )))
     }
 
@@ -93,17 +101,17 @@ impl TestApp {
         }
     }
 
-    /// Stops, and starts again on the same data.
-    pub(crate) async fn restart(self, change: impl FnOnce(&mut AppConfig)) -> Self {
-        Self::on(System::Embedded(self.embedded().restart(change).await))
+    /// Stops everything, and starts it again on the same data.
+    pub(crate) async fn restart(self) -> Self {
+        self.restart_after(|_| {}).await
     }
 
-    #[track_caller]
-    fn embedded(self) -> Embedded {
-        match self.system {
-            System::Embedded(embedded) => embedded,
-            System::Distributed(_) => panic!("the cluster is shared: others are at it"),
-        }
+    /// The same; an embedded system is changed in between.
+    pub(crate) async fn restart_after(self, change: impl FnOnce(&mut AppConfig)) -> Self {
+        Self::on(match self.system {
+            System::Embedded(embedded) => System::Embedded(embedded.restart(change).await),
+            System::Distributed(distributed) => System::Distributed(distributed.restart().await),
+        })
     }
 
     pub(crate) fn token(&self, role: Role, id: Uuid) -> String {

@@ -152,9 +152,19 @@ impl Distributed {
         Some(Self::of(cluster?))
     }
 
-    pub(super) async fn scattered(test: &str) -> Option<Self> {
-        let cluster = start(test, false).await?;
+    pub(super) async fn alone(test: &str, proxy: bool) -> Option<Self> {
+        let cluster = start(test, proxy).await?;
         Some(Self::of(Arc::new(cluster)))
+    }
+
+    pub(super) async fn restart(self) -> Self {
+        assert_eq!(
+            Arc::strong_count(&self.cluster),
+            1,
+            "the cluster is shared: others are at it"
+        );
+        self.cluster.restart().await;
+        self
     }
 
     fn of(cluster: Arc<Cluster>) -> Self {

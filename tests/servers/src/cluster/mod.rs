@@ -138,14 +138,18 @@ impl Cluster {
                 .collect();
             cluster.proxy = Some(Haproxy::start(layout.test, &backends).await?);
         }
-        // All at once: none needs another to start.
-        for member in &cluster.members {
-            member.launch(&cluster);
-        }
-        for member in &cluster.members {
-            member.until_ready(&cluster.home).await;
-        }
+        cluster.launch().await;
         Some(cluster)
+    }
+
+    /// Starts every process at once: none needs another to start.
+    async fn launch(&self) {
+        for member in &self.members {
+            member.launch(self);
+        }
+        for member in &self.members {
+            member.until_ready(&self.home).await;
+        }
     }
 
     fn write_config(&self) {
@@ -250,6 +254,20 @@ impl Cluster {
         let member = self.member(member);
         member.launch(self);
         member.until_ready(&self.home).await;
+    }
+
+    /// Asks every process to end, and starts all of them again on their old addresses.
+    ///
+    /// # Panics
+    /// Where one does not end in order, or does not come up.
+    pub async fn restart(&self) {
+        for member in &self.members {
+            member.signal(rustix::process::Signal::TERM);
+        }
+        for member in &self.members {
+            member.stop(&self.home).await;
+        }
+        self.launch().await;
     }
 
     /// Stops a process where it stands.
