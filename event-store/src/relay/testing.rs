@@ -10,7 +10,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
@@ -31,6 +31,8 @@ pub(crate) struct MemoryLeases {
     /// Whoever asks has the lease, and every claim is granted: there is no fence.
     pub(crate) is_lax: bool,
     pub(crate) claims: AtomicUsize,
+    /// How far each holder has claimed.
+    claimed: watch::Sender<HashMap<Uuid, Position>>,
 }
 
 impl MemoryLeases {
@@ -46,6 +48,16 @@ impl MemoryLeases {
         for (_, until) in self.held.lock().unwrap().values_mut() {
             *until = Instant::now();
         }
+    }
+
+    /// Waits until so many holders have claimed up to `position`.
+    pub(crate) async fn wait_for_claims(&self, holders: usize, position: Position) {
+        let mut claimed = self.claimed.subscribe();
+        let enough = claimed.wait_for(|claimed| {
+            let far = claimed.values().filter(|claimed| **claimed >= position);
+            far.count() >= holders
+        });
+        enough.await.unwrap();
     }
 
     pub(crate) fn holder(&self) -> Option<Uuid> {
@@ -91,8 +103,10 @@ impl Leases for MemoryLeases {
         Ok(())
     }
 
-    async fn claim(&self, lease: &Lease, _up_to: Position) -> Result<bool, leases::Error> {
+    async fn claim(&self, lease: &Lease, up_to: Position) -> Result<bool, leases::Error> {
         self.claims.fetch_add(1, Ordering::SeqCst);
+        self.claimed
+            .send_modify(|claimed| claimed.extend([(lease.holder, up_to)]));
         let held = self.held.lock().unwrap();
         let is_held = held
             .get(&lease.name)

@@ -28,6 +28,7 @@ use crate::{
             tests::plain_consumer,
         },
     },
+    leases,
     log::{Position, RecordedEvent},
 };
 
@@ -138,11 +139,23 @@ async fn two_relays_without_a_fence_only_add_duplicates() {
     relayed.leases = Arc::new(MemoryLeases::lax());
     relayed.relay();
     relayed.relay();
-    for _ in 0..20 {
-        relayed.feed(100).await;
-        tokio::task::yield_now().await;
+    // Whoever begins later has nothing to claim before something new comes.
+    let both = async {
+        let (mut last, moment) = (relayed.feed(100).await, Duration::from_millis(20));
+        while timeout(moment, relayed.leases.wait_for_claims(2, Position(1)))
+            .await
+            .is_err()
+        {
+            last = relayed.feed(100).await;
+        }
+        last
+    };
+    let mut last = timeout(PATIENCE, both).await.expect("both relay");
+    for _ in 0..10 {
+        last = relayed.feed(100).await.max(last);
     }
-    let last = relayed.feed(100).await;
+    let both = relayed.leases.wait_for_claims(2, last);
+    timeout(PATIENCE, both).await.expect("both relay all");
     equal_the_log(&relayed, last).await;
     relayed.stop().await;
     let audit = audited(&relayed, last).await;
@@ -184,19 +197,20 @@ async fn nothing_is_produced_once_the_term_is_over() {
     // Another has the lease, of which the leader does not know: its next claim is refused.
     relayed.leases.expire();
     let other = uuid::Uuid::now_v7();
-    let leases = &relayed.leases;
-    crate::leases::Leases::hold(&**leases, super::LEASE, other, PATIENCE)
+    let held = &relayed.leases;
+    leases::Leases::hold(&**held, super::LEASE, other, PATIENCE)
         .await
         .unwrap()
         .unwrap();
-    let claims = leases.claims.load(Ordering::SeqCst);
+    let claims = held.claims.load(Ordering::SeqCst);
     let last = relayed.feed(10).await;
     let refused = async {
-        while leases.claims.load(Ordering::SeqCst) == claims {
+        while held.claims.load(Ordering::SeqCst) == claims {
             tokio::task::yield_now().await;
         }
     };
-    timeout(PATIENCE, refused).await.expect("it claims");
+    // Where it asked for its lease just before, it knows, and claims nothing any more.
+    let _ = timeout(4 * leases::RENEW, refused).await;
     relayed.stop().await;
     let audit = audit(&relayed.options, &*relayed.log(), last)
         .await
