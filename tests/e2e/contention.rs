@@ -42,10 +42,7 @@ async fn a_rush_sells_each_place_once_and_no_more(app: TestApp) {
         };
         let held = app.post("/v1/reservations", &fan.token, &body).send().await;
         if held.status == 201 {
-            fan.pay(&app, &held.body["reservation_id"])
-                .send()
-                .await
-                .expect(201);
+            fan.pay_to_the_end(&app, &held.body["reservation_id"]).await;
             return true;
         }
         assert_eq!(held.status, 409, "{}", held.body);

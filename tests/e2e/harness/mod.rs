@@ -205,7 +205,10 @@ impl TestApp {
 
     /// Stops, and leaves the folder as it is.
     pub(crate) async fn stop(self) -> DataFolder {
-        self.embedded().stop().await
+        match self.system {
+            System::Embedded(embedded) => embedded.stop().await,
+            System::Distributed(_) => panic!("nothing is in a folder"),
+        }
     }
 
     /// Stops what is the test's own, and checks log, read model and bus from outside.

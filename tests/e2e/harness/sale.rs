@@ -171,6 +171,19 @@ impl Fan {
         )
     }
 
+    /// Pays to the end: where the answer is that the payment still runs, by asking how it stands.
+    pub(crate) async fn pay_to_the_end(&self, app: &TestApp, reservation: &Value) {
+        let reply = self.pay(app, reservation).send().await;
+        if reply.status == 202 {
+            let payment = reply.body["payment_id"].as_str().unwrap();
+            let path = format!("/v1/payments/{payment}");
+            app.until(&path, &self.token, |body| body["status"] == "completed")
+                .await;
+        } else {
+            reply.expect(201);
+        }
+    }
+
     pub(crate) async fn balance(&self, app: &TestApp, position: &Value) -> i64 {
         app.get_at("/v1/me/points", &self.token, position)
             .await

@@ -1,8 +1,7 @@
 //! A haproxy of one's own, before several command APIs.
 
 use std::{
-    fmt::Write as _,
-    io::{Read, Write as _},
+    io::{Read, Write},
     os::unix::net::UnixStream,
     path::Path,
     process::{Child, Command},
@@ -69,8 +68,7 @@ impl Haproxy {
         let port = free_port();
         let mut settings = include_str!("haproxy.cfg").replace("PORT", &port.to_string());
         for (number, address) in backends.iter().enumerate() {
-            writeln!(settings, "    server api{number} {address} check")
-                .map_err(|error| error.to_string())?;
+            settings.push_str(&format!("    server api{number} {address} check\n"));
         }
         std::fs::write(home.path().join("haproxy.cfg"), settings)
             .map_err(|error| error.to_string())?;
@@ -99,6 +97,21 @@ impl Haproxy {
         })
     }
 
+    /// Waits until it sends requests to every backend.
+    ///
+    /// # Panics
+    /// Where it does not come to.
+    pub async fn until_all_serve(&self) {
+        let socket = self.home.path().join(SOCKET);
+        let all = until(PATIENCE, async || match down(&socket)? {
+            down if down.is_empty() => Ok(()),
+            down => Err(format!("{down:?} do not serve")),
+        });
+        if let Err(reason) = all.await {
+            panic!("haproxy: {reason}\n{}", self.home.tail(LOG));
+        }
+    }
+
     /// Where clients find it.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
@@ -124,12 +137,7 @@ impl Drop for Haproxy {
 
 /// Version and process as the proxy that listens on the socket says.
 fn said(socket: &Path) -> Result<(String, u32), String> {
-    let failed = |error: std::io::Error| error.to_string();
-    let mut stream = UnixStream::connect(socket).map_err(failed)?;
-    stream.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
-    stream.write_all(b"show info\n").map_err(failed)?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).map_err(failed)?;
+    let answer = ask(socket, "show info")?;
     let value = |name: &str| {
         let lines = answer.lines();
         let mut fields = lines.filter_map(|line| line.split_once(": "));
@@ -141,4 +149,33 @@ fn said(socket: &Path) -> Result<(String, u32), String> {
     let process = value("Pid").ok_or("it does not say its process")?;
     let process = process.parse().map_err(|_| process.to_owned())?;
     Ok((format!("HAProxy {version}"), process))
+}
+
+/// The servers that the proxy doesn't send anything to, by name.
+fn down(socket: &Path) -> Result<Vec<String>, String> {
+    let answer = ask(socket, "show stat -1 4 -1")?;
+    let mut lines = answer
+        .lines()
+        .map(|line| line.split(',').collect::<Vec<_>>());
+    let head = lines.next().ok_or("it shows no servers")?;
+    let column = |name: &str| {
+        let found = head.iter().position(|column| column.ends_with(name));
+        found.ok_or_else(|| format!("it shows no {name}"))
+    };
+    let (name, status) = (column("svname")?, column("status")?);
+    let down = lines.filter(|server| server.get(status).is_some_and(|status| *status != "UP"));
+    Ok(down
+        .filter_map(|server| server.get(name).map(|name| (*name).to_owned()))
+        .collect())
+}
+
+/// One question to the proxy that listens on the socket.
+fn ask(socket: &Path, question: &str) -> Result<String, String> {
+    let failed = |error: std::io::Error| error.to_string();
+    let mut stream = UnixStream::connect(socket).map_err(failed)?;
+    stream.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
+    writeln!(stream, "{question}").map_err(failed)?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).map_err(failed)?;
+    Ok(answer)
 }

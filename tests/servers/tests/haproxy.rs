@@ -46,6 +46,7 @@ async fn one_shows_requests_meet_at_one_backend() {
     let asked = async {
         let proxy = Haproxy::start("one show's requests meet at one backend", &addresses).await?;
         assert!(proxy.version().starts_with("HAProxy "));
+        proxy.until_all_serve().await;
         let address = proxy.url().replace("http://", "");
         let mut met = std::collections::BTreeSet::new();
         for show in 0..32 {

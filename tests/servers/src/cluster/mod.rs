@@ -150,8 +150,12 @@ impl Cluster {
         for member in &self.members {
             member.until_ready(&self.home).await;
         }
+        if let Some(proxy) = &self.proxy {
+            proxy.until_all_serve().await;
+        }
     }
 
+    /// The deadline is the longest there is: a machine may be slow without being at fault.
     fn write_config(&self) {
         let Stores {
             log,
@@ -164,7 +168,7 @@ impl Cluster {
         let text = format!(
             "[log]\nurl = \"{log}\"\n[bus]\nurl = \"kafka:{brokers}\"\ntopic = \"{topic}\"\npartitions = {PARTITIONS}\nreplication = 1\n\
              [read_model]\nurl = \"{read_model}\"\n[key_store]\nurl = \"{key_store}\"\n\
-             [auth]\nsigning_key = \"{}\"\ntrusted_keys = [\"{}\"]\n[telemetry]\nformat = \"json\"\n",
+             [auth]\nsigning_key = \"{}\"\ntrusted_keys = [\"{}\"]\n[executor]\ndeadline_ms = 9000\n[telemetry]\nformat = \"json\"\n",
             key.display(),
             self.home.path().join("public.pem").display(),
         );
