@@ -68,7 +68,8 @@ impl Haproxy {
         let port = free_port();
         let mut settings = include_str!("haproxy.cfg").replace("PORT", &port.to_string());
         for (number, address) in backends.iter().enumerate() {
-            settings.push_str(&format!("    server api{number} {address} check\n"));
+            let number = number.to_string();
+            settings.extend(["    server api", &number, " ", address, " check\n"]);
         }
         std::fs::write(home.path().join("haproxy.cfg"), settings)
             .map_err(|error| error.to_string())?;
