@@ -18,8 +18,8 @@ pub(crate) use self::writes::keys;
 pub use self::{
     pages::{lists_are_walked_in_order, shows_are_filtered_and_sorted_by_start},
     parked::{
-        a_parked_key_holds_back_its_own_reads, parked_events_come_and_go_with_rows,
-        plans_taken_up_late_are_stored,
+        a_parked_key_holds_back_its_own_reads, maps_to_follow_name_their_place,
+        parked_events_come_and_go_with_rows, plans_taken_up_late_are_stored,
     },
     versions::{
         a_swap_changes_rows_and_positions_at_once, a_swap_is_refused_where_another_came_first,
@@ -62,6 +62,7 @@ where
         parked_events_come_and_go_with_rows,
         a_parked_key_holds_back_its_own_reads,
         plans_taken_up_late_are_stored,
+        maps_to_follow_name_their_place,
     );
     Ok(())
 }

@@ -9,7 +9,8 @@ use super::{
     writes::advance,
 };
 use crate::{
-    Checkpoint, Error, Page, Parked, ProjectionId, ReadModel, Rows, ShowFilter, Table, Write,
+    Checkpoint, Error, Page, Parked, ProjectionId, ReadModel, Rows, SeatMapToFollow, ShowFilter,
+    Table, Write,
 };
 
 /// An event of `key` that is parked.
@@ -219,4 +220,50 @@ pub async fn plans_taken_up_late_are_stored(model: &dyn ReadModel) -> Result<(),
     holds(plans == expected, || {
         format!("plans are {plans:?}, not {expected:?}")
     })
+}
+
+/// A map to follow comes with every checkpoint of the live version of its projection, and with the first of its own parked events.
+///
+/// # Errors
+/// What was found wrong.
+pub async fn maps_to_follow_name_their_place(model: &dyn ReadModel) -> Result<(), String> {
+    let maps = ProjectionId::SeatMaps;
+    let empty = works(model.seat_map_to_follow(id(11)).await)?;
+    holds(empty == SeatMapToFollow::default(), || {
+        format!("an empty store answers {empty:?}")
+    })?;
+    let second = works(model.begin_version(maps).await)?;
+    let elsewhere = |partition, version, position| Checkpoint {
+        partition,
+        version,
+        ..checkpoint(maps, position)
+    };
+    let mut write = Write {
+        advance: advance(maps, 0, 100),
+        park: vec![parked(maps, &key(12), 90), parked(maps, &key(12), 95)],
+        ..Write::default()
+    };
+    write
+        .advance
+        .push((elsewhere(1, 1, 0), elsewhere(1, 1, 70)));
+    write
+        .advance
+        .push((elsewhere(0, second, 0), elsewhere(0, second, 5)));
+    for n in [11, 12] {
+        write.rows.seat_maps.insert(id(n), sample::seat_map(n, n));
+    }
+    works(model.write(&write).await)?;
+    for (n, parked_from) in [(11, None), (12, Some(90)), (13, None)] {
+        let mut found = works(model.seat_map_to_follow(id(n)).await)?;
+        found.checkpoints.sort();
+        let expected = SeatMapToFollow {
+            map: write.rows.seat_maps.get(&id(n)).cloned(),
+            checkpoints: vec![checkpoint(maps, 100), elsewhere(1, 1, 70)],
+            parked_from,
+        };
+        holds(found == expected, || {
+            format!("map {n} is to be followed from {found:?}, not {expected:?}")
+        })?;
+    }
+    Ok(())
 }
