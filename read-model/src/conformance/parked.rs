@@ -234,8 +234,8 @@ pub async fn maps_to_follow_name_their_place(model: &dyn ReadModel) -> Result<()
     })?;
     let second = works(model.begin_version(maps).await)?;
     let elsewhere = |partition, version, position| Checkpoint {
-        partition,
         version,
+        partition,
         ..checkpoint(maps, position)
     };
     let mut write = Write {

@@ -112,6 +112,74 @@ impl Faulty {
         Ok(at)
     }
 
+    /// What is written in place of `write`.
+    async fn changed(&self, write: &Write) -> Result<Write, Error> {
+        let mut write = write.clone();
+        match self.fault {
+            Some(Fault::LosesARow) => {
+                write.rows.sagas.pop_last();
+            }
+            Some(Fault::KeepsTheOldRow) => {
+                let keys = Keys {
+                    concerts: write.rows.concerts.keys().copied().collect(),
+                    ..Keys::default()
+                };
+                let known = self.inner.load(&write.versions, &keys).await?.concerts;
+                write.rows.concerts.retain(|id, _| !known.contains_key(id));
+            }
+            Some(Fault::OverwritesMovedCheckpoints) => {
+                let present = self.inner.checkpoints(None).await?;
+                for (old, _) in &mut write.advance {
+                    let same = |c: &&Checkpoint| {
+                        c.projection == old.projection && c.partition == old.partition
+                    };
+                    if let Some(stands) = present.iter().find(same) {
+                        *old = stands.clone();
+                    }
+                }
+            }
+            Some(Fault::RefusesWithoutReason) => {
+                let moved = write.advance.first().map(|(old, _)| old.clone());
+                let mut refused = self.refused.lock().unwrap();
+                if let Some(old) = moved.filter(|old| old.position > 0 && !*refused) {
+                    *refused = old.position == 5;
+                    return Err(Error::CheckpointMoved {
+                        projection: old.projection,
+                        partition: old.partition,
+                    });
+                }
+            }
+            Some(Fault::WritesRowsBeforeComparing) => {
+                let rows = Write {
+                    versions: write.versions,
+                    rows: write.rows.clone(),
+                    ..Write::default()
+                };
+                self.inner.write(&rows).await?;
+            }
+            Some(Fault::WritesToTheFirstVersion) => write.versions = Versions::default(),
+            Some(Fault::LosesAParkedEvent) => {
+                write.park.pop();
+            }
+            Some(Fault::KeepsTheOldReason) => {
+                let known = self.inner.parked(None).await?;
+                let same = |a: &Parked, b: &Parked| (&a.key, a.position) == (&b.key, b.position);
+                write
+                    .park
+                    .retain(|new| !known.iter().any(|old| same(old, new)));
+            }
+            Some(Fault::ForgetsLatePlans) if !write.unpark.is_empty() => {
+                let late = Write {
+                    unpark: std::mem::take(&mut write.unpark),
+                    ..Write::default()
+                };
+                self.inner.write(&late).await?;
+            }
+            _ => {}
+        }
+        Ok(write)
+    }
+
     fn page(&self, page: &Page) -> Page {
         let cursor = page.after().map(str::to_owned);
         let foreign = |cursor: &String| cursor.contains(' ');
@@ -179,69 +247,7 @@ impl ReadModel for Faulty {
     }
 
     async fn write(&self, write: &Write) -> Result<(), Error> {
-        let mut write = write.clone();
-        match self.fault {
-            Some(Fault::LosesARow) => {
-                write.rows.sagas.pop_last();
-            }
-            Some(Fault::KeepsTheOldRow) => {
-                let keys = Keys {
-                    concerts: write.rows.concerts.keys().copied().collect(),
-                    ..Keys::default()
-                };
-                let known = self.inner.load(&write.versions, &keys).await?.concerts;
-                write.rows.concerts.retain(|id, _| !known.contains_key(id));
-            }
-            Some(Fault::OverwritesMovedCheckpoints) => {
-                let present = self.inner.checkpoints(None).await?;
-                for (old, _) in &mut write.advance {
-                    let same = |c: &&Checkpoint| {
-                        c.projection == old.projection && c.partition == old.partition
-                    };
-                    if let Some(stands) = present.iter().find(same) {
-                        *old = stands.clone();
-                    }
-                }
-            }
-            Some(Fault::RefusesWithoutReason) => {
-                let moved = write.advance.first().map(|(old, _)| old.clone());
-                let mut refused = self.refused.lock().unwrap();
-                if let Some(old) = moved.filter(|old| old.position > 0 && !*refused) {
-                    *refused = old.position == 5;
-                    return Err(Error::CheckpointMoved {
-                        projection: old.projection,
-                        partition: old.partition,
-                    });
-                }
-            }
-            Some(Fault::WritesRowsBeforeComparing) => {
-                let rows = Write {
-                    versions: write.versions,
-                    rows: write.rows.clone(),
-                    ..Write::default()
-                };
-                self.inner.write(&rows).await?;
-            }
-            Some(Fault::WritesToTheFirstVersion) => write.versions = Versions::default(),
-            Some(Fault::LosesAParkedEvent) => {
-                write.park.pop();
-            }
-            Some(Fault::KeepsTheOldReason) => {
-                let known = self.inner.parked(None).await?;
-                let same = |a: &Parked, b: &Parked| (&a.key, a.position) == (&b.key, b.position);
-                write
-                    .park
-                    .retain(|new| !known.iter().any(|old| same(old, new)));
-            }
-            Some(Fault::ForgetsLatePlans) if !write.unpark.is_empty() => {
-                let late = Write {
-                    unpark: std::mem::take(&mut write.unpark),
-                    ..Write::default()
-                };
-                self.inner.write(&late).await?;
-            }
-            _ => {}
-        }
+        let mut write = self.changed(write).await?;
         match self.inner.write(&write).await {
             Err(Error::NoVersion { .. }) if self.has(Fault::TakesAnyVersion) => Ok(()),
             Err(Error::NotParked { .. }) if self.has(Fault::TakesUpTwice) => {
