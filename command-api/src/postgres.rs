@@ -192,3 +192,52 @@ async fn inspect(server: &PgPool) -> Result<i64, Error> {
     }
     Ok(row.get("timeline"))
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use servers::{Options, Postgres, StandbyOptions};
+    use uuid::Uuid;
+
+    use crate::{
+        credentials::{Credentials as _, PostgresCredentials},
+        key_store::{KeyStore as _, PostgresKeyStore},
+    };
+
+    #[tokio::test]
+    async fn keys_and_credentials_go_on_where_the_standby_was_promoted() {
+        let test = "keys and credentials after a fail-over";
+        let Some(mut primary) = Postgres::start(test, Options::default()).await else {
+            return;
+        };
+        let standby = primary.standby(StandbyOptions { synchronous: true }).await;
+        let urls = [&primary, &standby].map(|server| server.url("postgres"));
+        // Whatever their order, the one that takes writes is found.
+        let (there, back) = (urls.join(","), format!("{},{}", urls[1], urls[0]));
+        let keys = PostgresKeyStore::open(&back).await.unwrap();
+        let credentials = PostgresCredentials::open(&there).await.unwrap();
+        let customer = Uuid::now_v7();
+        let key = keys
+            .create_key(customer, DateTime::UNIX_EPOCH)
+            .await
+            .unwrap();
+        credentials
+            .put_password(customer, "$x", DateTime::UNIX_EPOCH)
+            .await
+            .unwrap();
+
+        primary.kill();
+        standby.promote().await;
+        assert_eq!(keys.key(customer).await.unwrap(), Some(key));
+        credentials.settle_password(customer).await.unwrap();
+        keys.settle_key(customer).await.unwrap();
+
+        // The old one comes back, a fork of what was: it is not gone back to.
+        primary.launch();
+        keys.destroy_key(customer, DateTime::UNIX_EPOCH)
+            .await
+            .unwrap();
+        let again = PostgresKeyStore::open(&there).await.unwrap();
+        assert_eq!(again.key(customer).await.unwrap(), None);
+    }
+}
