@@ -166,14 +166,22 @@ impl Adapters {
         })
     }
 
-    /// What projections write and queries read.
+    /// What projections write and queries read. Of several who ask, the first says with what access.
     ///
     /// # Errors
     /// A store that can't be reached, or one of a newer program.
     pub async fn read_model(&self, access: Access) -> anyhow::Result<Arc<dyn ReadModel>> {
         let open = || async {
-            let url = self.url(Port::ReadModel)?;
-            let model = read_model::open(&url, access).await;
+            let (url, replicas) = (
+                self.url(Port::ReadModel)?,
+                &self.settings.read_model.replicas,
+            );
+            let model = if replicas.is_empty() {
+                read_model::open(&url, access).await
+            } else {
+                let model = read_model::replicated(&url, replicas, access).await;
+                model.map(|model| model as Arc<dyn ReadModel>)
+            };
             model.with_context(|| self.unopened("the read model", Port::ReadModel))
         };
         let lenient = access == Access::ReadOnly;
@@ -248,6 +256,8 @@ impl Adapters {
         if has_events && first.is_none() {
             bail!(lost("is empty"));
         }
+        // Made before anything can be appended: by it, a later start knows that the keys are the log's.
+        keys.hmac_key(HmacPurpose::Fingerprint).await?;
         Ok(keys)
     }
 

@@ -158,7 +158,11 @@ pub fn check(settings: &Settings) -> anyhow::Result<()> {
     for port in Port::ALL {
         port.is_embedded(settings)?;
     }
-    for replica in &settings.read_model.replicas {
+    let replicas = &settings.read_model.replicas;
+    if !replicas.is_empty() && Port::ReadModel.is_embedded(settings)? {
+        bail!("read_model.replicas has replicas of a file: there are none");
+    }
+    for replica in replicas {
         if let Store::Sqlite(_) = Store::parse("read_model.replicas", replica)? {
             bail!(
                 "read_model.replicas {replica:?} is a file: replicas are postgres://HOST/DATABASE"

@@ -84,8 +84,13 @@ impl Parts {
             let progress = self.progress.clone();
             query_api::Progress::new(move |id| progress.watch(id))
         });
+        let access = if self.roles.has(Role::Projections) {
+            Access::ReadWrite
+        } else {
+            Access::ReadOnly
+        };
         let queries = query_api::AppState::new(query_api::Deps {
-            read_model: self.adapters.read_model(Access::ReadWrite).await?,
+            read_model: self.adapters.read_model(access).await?,
             bus: self.adapters.bus().await?,
             clock: self.clock.clone(),
             verifier: self.verifier.clone(),
@@ -138,6 +143,7 @@ impl Parts {
 
     /// The command API, the process managers, or both over the same executors.
     pub(super) async fn start_commands(&self, served: &mut Served) -> anyhow::Result<()> {
+        let keys = self.adapters.keys().await?;
         let core = self.core().await?;
         if let Some(signer) = &self.signer {
             let commands = self.command_api(core.clone(), signer.clone()).await?;
@@ -146,7 +152,7 @@ impl Parts {
         if self.roles.has(Role::ProcessManagers) {
             let deps = process_managers::Deps {
                 core,
-                keys: self.adapters.keys().await?,
+                keys,
                 credentials: self.adapters.credentials().await?,
                 leases: self.adapters.leases().await?,
                 holder: self.holder,

@@ -1,10 +1,12 @@
 //! Starting and stopping.
 
+mod postgres;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::future::join_all;
 use hyper::http::{HeaderValue, header};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::{

@@ -52,7 +52,11 @@ fn what_is_unknown_or_out_of_range_is_refused_by_name() {
         ("FRONTROW__LOG__DURABILITY", "single", "--reason"),
         ("FRONTROW__LOG__DURABILITY", "some", "durability"),
         ("FRONTROW__BUS__REPLICATION", "0", "bus.replication is 0"),
-        ("FRONTROW__READ_MODEL__REPLICAS", "sqlite:a", "is a file"),
+        (
+            "FRONTROW__READ_MODEL__REPLICAS",
+            "postgres://h/d",
+            "of a file",
+        ),
         ("FRONTROW__BUS__URL", "pigeon:coop", "there is log:"),
     ] {
         let error = format!("{:#}", with(key, value).unwrap_err());
