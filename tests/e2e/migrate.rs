@@ -117,10 +117,10 @@ impl Before {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sale_goes_on_after_the_move_to_postgres() {
-    let test = "the move to Postgres";
+    let name = "the move to Postgres";
     let (Some(log), Some(keys)) = (
-        servers::log_database(test).await,
-        servers::log_database(test).await,
+        servers::log_database(name).await,
+        servers::log_database(name).await,
     ) else {
         return;
     };

@@ -66,7 +66,9 @@ impl TestApp {
     }
 
     pub(crate) async fn start_on(data: DataFolder, change: impl FnOnce(&mut AppConfig)) -> Self {
-        Self::on(System::Embedded(Embedded::start(data, None, change).await))
+        Self::on(System::Embedded(Box::new(
+            Embedded::start(data, None, change).await,
+        )))
     }
 
     /// The cluster that the tests share; `None`, and a note that `test` was skipped, where there is none.
@@ -109,7 +111,9 @@ impl TestApp {
     /// The same; an embedded system is changed in between.
     pub(crate) async fn restart_after(self, change: impl FnOnce(&mut AppConfig)) -> Self {
         Self::on(match self.system {
-            System::Embedded(embedded) => System::Embedded(embedded.restart(change).await),
+            System::Embedded(embedded) => {
+                System::Embedded(Box::new(embedded.restart(change).await))
+            }
             System::Distributed(distributed) => System::Distributed(distributed.restart().await),
         })
     }

@@ -24,7 +24,7 @@ type Shared = Result<Option<Arc<Cluster>>, &'static str>;
 
 /// Embedded or distributed.
 pub(super) enum System {
-    Embedded(Embedded),
+    Embedded(Box<Embedded>),
     Distributed(Distributed),
 }
 
