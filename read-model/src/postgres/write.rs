@@ -73,8 +73,13 @@ fn bind_park<'q>(call: Call<'q>, park: &'q [Parked]) -> Call<'q> {
         .bind(all().map(|p| signed(p.position)).collect::<Vec<_>>())
         .bind(all().map(|p| short(p.partition)).collect::<Vec<_>>())
         .bind(all().map(|p| &*p.event).collect::<Vec<_>>())
-        .bind(all().map(|p| &*p.reason).collect::<Vec<_>>())
+        .bind(all().map(|p| readable(&p.reason)).collect::<Vec<_>>())
         .bind(all().map(|p| micros(p.parked_at)).collect::<Vec<_>>())
+}
+
+/// Text without the one character that Postgres can't keep.
+fn readable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 fn bind_unpark<'q>(call: Call<'q>, write: &'q Write) -> Call<'q> {

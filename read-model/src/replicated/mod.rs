@@ -57,7 +57,7 @@ const READ_PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Replicated {
     servers: Arc<[Server]>,
-    view: Arc<watch::Sender<View>>,
+    view: Arc<watch::Sender<Arc<View>>>,
     /// Asks for a measurement now.
     again: Arc<Notify>,
     _tasks: TaskTracker,
@@ -99,7 +99,7 @@ pub async fn replicated(
     if let Some(primary) = view.primary {
         opened.prepare(primary).await?;
     } else if view.order.is_empty() {
-        let why = view.states.into_iter().find_map(|state| state.error);
+        let why = view.states.iter().find_map(|state| state.error.clone());
         return Err(Error::Unavailable(why.unwrap_or_default()));
     }
     Ok(Arc::new(opened))
@@ -116,7 +116,7 @@ impl Replicated {
         let names: Vec<_> = servers.iter().map(|server| server.model.server()).collect();
         let mut watcher = Watcher::default();
         let first = measure(&mut probes, &names, &mut watcher).await;
-        let view = Arc::new(watch::Sender::new(first));
+        let view = Arc::new(watch::Sender::new(Arc::new(first)));
         let again = Arc::new(Notify::new());
         let (told, asked) = (view.clone(), again.clone());
         let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
@@ -126,7 +126,7 @@ impl Replicated {
                 let _ = timeout(INTERVAL, asked.notified()).await;
                 let next = measure(&mut probes, &names, &mut watcher).await;
                 report(&told.borrow(), &next);
-                told.send_replace(next);
+                told.send_replace(Arc::new(next));
             }
         };
         tasks.spawn(async move { ended.run_until_cancelled(watch).await });
@@ -155,7 +155,7 @@ impl Replicated {
     }
 
     /// What is known once `enough` is, or after one more measurement.
-    async fn known(&self, enough: impl Fn(&View) -> bool + Send) -> View {
+    async fn known(&self, enough: impl Fn(&View) -> bool + Send) -> Arc<View> {
         let mut view = self.view.subscribe();
         let known = view.borrow_and_update().clone();
         if enough(&known) {
@@ -189,9 +189,9 @@ impl Replicated {
         &'s self,
         ask: impl Fn(&'s PostgresReadModel) -> Asked<'s, T> + Send,
     ) -> Result<T, Error> {
-        let order = self.known(|view| !view.order.is_empty()).await.order;
+        let view = self.known(|view| !view.order.is_empty()).await;
         let mut why = Error::Unavailable("no server of the read model answers".to_owned());
-        for server in order {
+        for &server in &view.order {
             let model = &self.servers[server].model;
             let asked = timeout(READ_PATIENCE, ask(model)).await;
             let answer = asked.unwrap_or_else(|_| {
@@ -216,7 +216,8 @@ impl Replicated {
             %error,
             "a server of the read model failed"
         );
-        self.view.send_modify(|view| view.lose(server, error));
+        self.view
+            .send_modify(|view| Arc::make_mut(view).lose(server, error));
         self.again.notify_one();
     }
 }
