@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use event_store::{Clock, EventLog, bus::Bus};
-use read_model::{Checkpoint, Parked, ReadModel, Version};
+use read_model::{Checkpoint, ParkedKey, ReadModel, Version};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -99,7 +99,7 @@ pub async fn projections(
     clock: &Arc<dyn Clock>,
 ) -> Result<ProjectionsView, Error> {
     let versions = read_model.versions().await?;
-    let parked = read_model.parked(None).await?;
+    let parked = read_model.parked_keys().await?;
     let mut checkpoints = Vec::new();
     for version in &versions {
         let one = lag::only(version);
@@ -123,7 +123,7 @@ fn view(
     version: &Version,
     checkpoints: &[Checkpoint],
     lag: &Lag,
-    parked: &[Parked],
+    parked: &[ParkedKey],
 ) -> ProjectionView {
     let name = version.projection.name();
     let own = checkpoints
@@ -158,23 +158,16 @@ fn view(
     }
 }
 
-/// The parked keys of one version. `parked` comes in order.
-fn keys(version: &Version, parked: &[Parked]) -> Vec<ParkedKeyView> {
-    let mut keys: Vec<ParkedKeyView> = Vec::new();
-    let own = parked
-        .iter()
-        .filter(|event| event.projection == version.projection && event.version == version.version);
-    for event in own {
-        match keys.last_mut() {
-            Some(last) if last.key == event.key => last.events += 1,
-            _ => keys.push(ParkedKeyView {
-                key: event.key.clone(),
-                position: event.position,
-                reason: event.reason.clone(),
-                parked_at: event.parked_at,
-                events: 1,
-            }),
-        }
-    }
-    keys
+fn keys(version: &Version, parked: &[ParkedKey]) -> Vec<ParkedKeyView> {
+    let own = parked.iter().filter(|parked| {
+        parked.projection == version.projection && parked.version == version.version
+    });
+    own.map(|parked| ParkedKeyView {
+        key: parked.key.clone(),
+        position: parked.position,
+        reason: parked.reason.clone(),
+        parked_at: parked.parked_at,
+        events: parked.events,
+    })
+    .collect()
 }

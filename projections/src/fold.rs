@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use event_store::RecordedEvent;
-use read_model::{Checkpoint, Parked, ProjectionId, Rows};
+use read_model::{Checkpoint, ParkedKey, ProjectionId, Rows};
 
 use crate::{Error, Event, Projection, Slice};
 
@@ -58,9 +58,13 @@ impl Default for Fold {
 
 impl Fold {
     /// A fold in which each projection stops where it stands: in each partition at its checkpoint, for each parked key right before its
-    /// first parked event. Events beyond change nothing in its rows; a partition without a checkpoint is not folded. `checkpoints` are
-    /// of one version of each projection.
-    pub fn until(checkpoints: &[Checkpoint], parked: &[Parked], partition_of: PartitionOf) -> Self {
+    /// first parked event. Events beyond change nothing in its rows; a partition without a checkpoint is not folded. `checkpoints` and
+    /// `parked` are of one version of each projection.
+    pub fn until(
+        checkpoints: &[Checkpoint],
+        parked: &[ParkedKey],
+        partition_of: PartitionOf,
+    ) -> Self {
         let mut until = Until {
             partition_of,
             stands: BTreeMap::new(),
@@ -71,11 +75,9 @@ impl Fold {
                 until.stands.insert((id, stand.partition), stand.position);
             }
         }
-        for event in parked {
-            let keys = until.parked.entry(event.projection).or_default();
-            let before = event.position.saturating_sub(1);
-            let first = keys.entry(event.key.clone()).or_insert(before);
-            *first = before.min(*first);
+        for parked in parked {
+            let keys = until.parked.entry(parked.projection).or_default();
+            keys.insert(parked.key.clone(), parked.position.saturating_sub(1));
         }
         Self {
             until: Some(until),

@@ -26,14 +26,14 @@ pub(crate) struct Standing {
 impl Standing {
     pub(crate) async fn read(model: &dyn ReadModel, versions: &Versions) -> Result<Self, Error> {
         let mut standing = Self::default();
-        for event in model.parked(None).await? {
-            if event.version != versions.get(event.projection) {
+        for parked in model.parked_keys().await? {
+            if parked.version != versions.get(parked.projection) {
                 continue;
             }
-            let keys = standing.keys.entry(event.projection).or_default();
-            // Events come in order: this is the first of its key.
-            if keys.insert(event.key.clone()) && event.reason == BEHIND {
-                let key = (event.projection, event.partition, event.key);
+            let keys = standing.keys.entry(parked.projection).or_default();
+            keys.insert(parked.key.clone());
+            if parked.reason == BEHIND {
+                let key = (parked.projection, parked.partition, parked.key);
                 standing.left_behind.push(key);
             }
         }

@@ -19,7 +19,8 @@ pub use self::{
     pages::{lists_are_walked_in_order, shows_are_filtered_and_sorted_by_start},
     parked::{
         a_parked_key_holds_back_its_own_reads, maps_to_follow_name_their_place,
-        parked_events_come_and_go_with_rows, plans_taken_up_late_are_stored,
+        parked_events_come_and_go_with_rows, parked_keys_tell_of_their_first_event,
+        plans_taken_up_late_are_stored,
     },
     versions::{
         a_swap_changes_rows_and_positions_at_once, a_swap_is_refused_where_another_came_first,
@@ -61,6 +62,7 @@ where
         dropped_versions_leave_nothing,
         parked_events_come_and_go_with_rows,
         a_parked_key_holds_back_its_own_reads,
+        parked_keys_tell_of_their_first_event,
         plans_taken_up_late_are_stored,
         maps_to_follow_name_their_place,
     );

@@ -55,7 +55,7 @@ use crate::tables::{
 pub use crate::{
     checkpoint::{Checkpoint, ProjectionId},
     page::{DEFAULT_LIMIT, Items, MAX_LIMIT, Page},
-    parked::Parked,
+    parked::{Parked, ParkedKey},
     postgres::PostgresReadModel,
     replicated::{MAX_LAG, Replicated, ServerRole, ServerState, replicated},
     rows::{Document, Keys, Rows, Table},
@@ -227,6 +227,12 @@ pub trait ReadModel: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Corrupt`].
     async fn parked(&self, projection: Option<ProjectionId>) -> Result<Vec<Parked>, Error>;
+
+    /// The routing keys of which events are parked, in any version, by projection, version and key; as the writer's own store has them.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Corrupt`].
+    async fn parked_keys(&self) -> Result<Vec<ParkedKey>, Error>;
 
     /// Stores rows, moves checkpoints, parks and takes up events, all or nothing.
     ///

@@ -18,6 +18,12 @@ pub(crate) fn restored(number: i64) -> Result<u64, Error> {
     u64::try_from(number).map_err(|_| Error::Corrupt(format!("a position of {number}")))
 }
 
+/// An instant as it was kept, in microseconds.
+pub(crate) fn instant(micros: i64) -> Result<Timestamp, Error> {
+    Timestamp::from_timestamp_micros(micros)
+        .ok_or_else(|| Error::Corrupt(format!("a time of {micros}")))
+}
+
 /// Where an answer stands: at the projection's position, yet before the first parked event that may concern it.
 pub(crate) fn standing(position: i64, parked: Option<i64>) -> Result<u64, Error> {
     let position = restored(position)?;

@@ -11,7 +11,7 @@ use std::{
 
 use event_store::{EventLog, Position};
 use projections::{Fold, PartitionOf};
-use read_model::{Document, Parked, ProjectionId, ReadModel, Rows, Snapshot, Table};
+use read_model::{Document, ParkedKey, ProjectionId, ReadModel, Rows, Snapshot, Table};
 
 use super::{
     Error, PAGE, Phase, Progress,
@@ -29,9 +29,9 @@ type Explained = HashMap<Table, Vec<bool>>;
 /// What a read model shows at an instant, and how far.
 pub(super) struct Subject {
     snapshot: Box<dyn Snapshot>,
-    /// The events that are parked, in order. Keys that were parked, or are so no more, while the instant was taken are not among them.
-    parked: Vec<Parked>,
-    /// Such keys: nothing can be said of their rows.
+    /// The keys of which events are parked.
+    parked: Vec<ParkedKey>,
+    /// Keys that were parked, or are so no more, while the instant was taken: nothing can be said of their rows.
     unsure: BTreeSet<(ProjectionId, String)>,
     partition_of: Option<PartitionOf>,
 }
@@ -41,20 +41,16 @@ impl Subject {
         model: &Arc<dyn ReadModel>,
         partition_of: Option<PartitionOf>,
     ) -> Result<Self, Error> {
-        let before = model.parked(None).await?;
+        let before = model.parked_keys().await?;
         let snapshot = model.snapshot(None).await?;
-        let mut parked = model.parked(None).await?;
+        let mut parked = model.parked_keys().await?;
         let versions = *snapshot.versions();
-        parked.retain(|event| event.version == versions.get(event.projection));
-        let firsts = |parked: &[Parked]| -> HashMap<(ProjectionId, String), u64> {
-            let mut firsts = HashMap::new();
-            for event in parked {
-                if event.version == versions.get(event.projection) {
-                    let key = (event.projection, event.key.clone());
-                    firsts.entry(key).or_insert(event.position);
-                }
-            }
-            firsts
+        let firsts = |parked: &[ParkedKey]| -> HashMap<(ProjectionId, String), u64> {
+            parked
+                .iter()
+                .filter(|parked| parked.version == versions.get(parked.projection))
+                .map(|parked| ((parked.projection, parked.key.clone()), parked.position))
+                .collect()
         };
         let (before, after) = (firsts(&before), firsts(&parked));
         let unsure: BTreeSet<_> = before
@@ -63,6 +59,7 @@ impl Subject {
             .filter(|key| before.get(*key) != after.get(*key))
             .cloned()
             .collect();
+        parked.retain(|parked| parked.version == versions.get(parked.projection));
         Ok(Self {
             snapshot,
             parked,
@@ -99,17 +96,15 @@ impl Subject {
 
     /// Names what is parked: its rows are not what the log says.
     fn name_parked(&self, findings: &mut Findings) {
-        let mut named = BTreeSet::new();
-        for event in &self.parked {
-            if named.insert((event.projection, &event.key)) {
-                let detail = format!(
-                    "{} has parked key {} from here on: {}",
-                    event.projection.name(),
-                    event.key,
-                    event.reason
-                );
-                findings.add(Check::ReadModel, At::Position(event.position), detail);
-            }
+        for parked in &self.parked {
+            let detail = format!(
+                "{} has parked key {} from here on, {} events: {}",
+                parked.projection.name(),
+                parked.key,
+                parked.events,
+                parked.reason
+            );
+            findings.add(Check::ReadModel, At::Position(parked.position), detail);
         }
     }
 }

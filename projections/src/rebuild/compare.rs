@@ -47,11 +47,12 @@ pub(super) async fn compare(
     progress: &(impl Fn(Progress) + Send + Sync),
 ) -> Result<Comparison, Error> {
     let versions = [live.versions(), new.versions()].map(|versions| versions.get(projection));
-    let parked = model.parked(Some(projection)).await?.into_iter();
-    let parked = parked.filter(|event| versions.contains(&event.version));
+    let parked = model.parked_keys().await?.into_iter();
+    let parked =
+        parked.filter(|key| key.projection == projection && versions.contains(&key.version));
     let mut comparison = Comparison {
         position: Checkpoint::position_of(projection, live.checkpoints()),
-        parked: parked.map(|event| event.key).collect(),
+        parked: parked.map(|parked| parked.key).collect(),
         ..Comparison::default()
     };
     for table in Table::ALL {

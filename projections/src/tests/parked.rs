@@ -58,7 +58,7 @@ async fn project(store: &Store, bus: &TestBus, until: u64) {
 /// The rows that parked events leave: those of a fold that stops at them.
 async fn rows_before_parked(store: &Store, events: &[event_store::RecordedEvent]) -> Rows {
     let model = &store.model;
-    let parked = parked::list(model.as_ref(), None).await.unwrap();
+    let parked = model.parked_keys().await.unwrap();
     let stands = model.checkpoints(None).await.unwrap();
     let mut fold = Fold::until(&stands, &parked, std::sync::Arc::new(|_| 0));
     for event in events {

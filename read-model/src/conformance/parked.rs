@@ -267,3 +267,47 @@ pub async fn maps_to_follow_name_their_place(model: &dyn ReadModel) -> Result<()
     }
     Ok(())
 }
+
+/// The parked keys are told with the first event of each, and how many there are.
+///
+/// # Errors
+/// What was found wrong.
+pub async fn parked_keys_tell_of_their_first_event(model: &dyn ReadModel) -> Result<(), String> {
+    let (payments, sagas) = (ProjectionId::Payments, ProjectionId::Sagas);
+    let events = [
+        (payments, 2, 8),
+        (payments, 1, 10),
+        (payments, 1, 9),
+        (sagas, 1, 12),
+    ];
+    let write = Write {
+        advance: advance(payments, 0, 20),
+        park: events
+            .map(|(projection, n, position)| parked(projection, &key(n), position))
+            .to_vec(),
+        ..Write::default()
+    };
+    works(model.write(&write).await)?;
+    let keys = works(model.parked_keys().await)?;
+    let found: Vec<_> = keys
+        .iter()
+        .map(|key| (key.projection, key.key.clone(), key.position, key.events))
+        .collect();
+    let expected = [
+        (payments, key(1), 9, 2),
+        (payments, key(2), 8, 1),
+        (sagas, key(1), 12, 1),
+    ];
+    holds(found == expected, || {
+        format!("parked keys are {found:?}, not {expected:?}")
+    })?;
+    let first = parked(payments, &key(1), 9);
+    let whole = (keys[0].version, keys[0].partition, keys[0].parked_at);
+    holds(
+        whole == (first.version, first.partition, first.parked_at),
+        || format!("the first event of a key came as {:?}", keys[0]),
+    )?;
+    holds(keys[0].reason == first.reason, || {
+        format!("the first event of a key has the reason {}", keys[0].reason)
+    })
+}

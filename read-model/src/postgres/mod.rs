@@ -17,8 +17,8 @@ use domain::ids::{ConcertId, CustomerId, PaymentId, ReservationId, ShowId};
 use sqlx::{PgPool, postgres::PgConnectOptions};
 
 use crate::{
-    Access, At, Checkpoint, Error, Items, Keys, Page, Parked, ProjectionId, ReadModel, Rows,
-    SeatMap, SeatMapToFollow, ShowFilter, Snapshot, Version, Versions, Write,
+    Access, At, Checkpoint, Error, Items, Keys, Page, Parked, ParkedKey, ProjectionId, ReadModel,
+    Rows, SeatMap, SeatMapToFollow, ShowFilter, Snapshot, Version, Versions, Write,
     tables::{
         Account, Concert, Payment, Reservation, Saga, SagaState, ShowWithCounts, Transaction,
     },
@@ -131,6 +131,10 @@ impl ReadModel for PostgresReadModel {
 
     async fn parked(&self, projection: Option<ProjectionId>) -> Result<Vec<Parked>, Error> {
         versions::parked(&self.readers, projection).await
+    }
+
+    async fn parked_keys(&self) -> Result<Vec<ParkedKey>, Error> {
+        versions::parked_keys(&self.readers).await
     }
 
     async fn write(&self, write: &Write) -> Result<(), Error> {

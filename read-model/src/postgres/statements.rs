@@ -50,6 +50,7 @@ statements! {
     SELECT_CONCERTS = "select_concerts";
     SELECT_LIVE_CHECKPOINTS = "select_live_checkpoints";
     SELECT_PARKED = "select_parked";
+    SELECT_PARKED_KEYS = "select_parked_keys";
     SELECT_PAYMENT = "select_payment";
     SELECT_PAYMENTS_OF_CUSTOMER = "select_payments_of_customer";
     SELECT_POSITIONS = "select_positions";

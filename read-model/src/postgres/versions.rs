@@ -1,10 +1,12 @@
 //! Versions and parked events.
 
-use domain::time::Timestamp;
 use sqlx::{PgConnection, PgExecutor, PgPool, Postgres, Transaction};
 
 use super::{counted, failed, short, statements};
-use crate::{Error, Parked, ProjectionId, Version, VersionState, reading::restored};
+use crate::{
+    Error, Parked, ParkedKey, ProjectionId, Version, VersionState,
+    reading::{instant, restored},
+};
 
 /// Gives each projection that has no version its first one.
 pub(super) async fn begin_first(writer: &PgPool) -> Result<(), Error> {
@@ -161,8 +163,33 @@ pub(super) async fn parked(
                     position: restored(position)?,
                     event,
                     reason,
-                    parked_at: Timestamp::from_timestamp_micros(at)
-                        .ok_or_else(|| Error::Corrupt(format!("a time of {at}")))?,
+                    parked_at: instant(at)?,
+                })
+            },
+        )
+        .collect()
+}
+
+type ParkedKeyRow = (String, i32, String, i32, i64, String, i64, i64);
+
+pub(super) async fn parked_keys(pool: &PgPool) -> Result<Vec<ParkedKey>, Error> {
+    let rows: Vec<ParkedKeyRow> = sqlx::query_as(statements::SELECT_PARKED_KEYS)
+        .fetch_all(pool)
+        .await
+        .map_err(failed)?;
+    rows.into_iter()
+        .filter_map(|row| Some((ProjectionId::from_name(&row.0)?, row)))
+        .map(
+            |(projection, (_, version, key, partition, position, reason, at, events))| {
+                Ok(ParkedKey {
+                    projection,
+                    version: counted(version)?,
+                    key,
+                    partition: counted(partition)?,
+                    position: restored(position)?,
+                    reason,
+                    parked_at: instant(at)?,
+                    events: restored(events)?,
                 })
             },
         )

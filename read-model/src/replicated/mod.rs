@@ -39,8 +39,9 @@ use self::{
     view::{View, Watcher},
 };
 use crate::{
-    Access, At, Checkpoint, Error, Items, Keys, Page, Parked, PostgresReadModel, ProjectionId,
-    ReadModel, Rows, SeatMap, SeatMapToFollow, ShowFilter, Snapshot, Version, Versions, Write,
+    Access, At, Checkpoint, Error, Items, Keys, Page, Parked, ParkedKey, PostgresReadModel,
+    ProjectionId, ReadModel, Rows, SeatMap, SeatMapToFollow, ShowFilter, Snapshot, Version,
+    Versions, Write,
     tables::{
         Account, Concert, Payment, Reservation, Saga, SagaState, ShowWithCounts, Transaction,
     },
@@ -279,6 +280,10 @@ impl ReadModel for Replicated {
 
     async fn parked(&self, projection: Option<ProjectionId>) -> Result<Vec<Parked>, Error> {
         self.on_primary(|model| model.parked(projection)).await
+    }
+
+    async fn parked_keys(&self) -> Result<Vec<ParkedKey>, Error> {
+        self.on_primary(|model| model.parked_keys()).await
     }
 
     async fn write(&self, write: &Write) -> Result<(), Error> {

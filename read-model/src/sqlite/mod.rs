@@ -24,8 +24,8 @@ use sqlx::{
 };
 
 use crate::{
-    Access, At, Checkpoint, Error, Items, Keys, Page, Parked, ProjectionId, ReadModel, Rows,
-    SeatMap, SeatMapToFollow, ShowFilter, Snapshot, Version, Versions, Write,
+    Access, At, Checkpoint, Error, Items, Keys, Page, Parked, ParkedKey, ProjectionId, ReadModel,
+    Rows, SeatMap, SeatMapToFollow, ShowFilter, Snapshot, Version, Versions, Write,
     tables::{
         Account, Concert, Payment, Reservation, Saga, SagaState, ShowWithCounts, Transaction,
     },
@@ -168,6 +168,10 @@ impl ReadModel for SqliteReadModel {
 
     async fn parked(&self, projection: Option<ProjectionId>) -> Result<Vec<Parked>, Error> {
         versions::parked(&self.readers, projection).await
+    }
+
+    async fn parked_keys(&self) -> Result<Vec<ParkedKey>, Error> {
+        versions::parked_keys(&self.readers).await
     }
 
     async fn write(&self, write: &Write) -> Result<(), Error> {

@@ -55,6 +55,7 @@ statements! {
     SELECT_CONCERT = "select_concert";
     SELECT_CONCERTS = "select_concerts";
     SELECT_PARKED = "select_parked";
+    SELECT_PARKED_KEYS = "select_parked_keys";
     SELECT_PAYMENT = "select_payment";
     SELECT_PAYMENTS_OF_CUSTOMER = "select_payments_of_customer";
     SELECT_RESERVATION = "select_reservation";

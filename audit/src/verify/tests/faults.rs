@@ -273,7 +273,7 @@ async fn the_read_model() {
         ),
         model(
             "INSERT INTO parked SELECT 'points', 1, 'key', 7, 0, '{}', 'why', 0",
-            "position 7: points has parked key key from here on: why",
+            "position 7: points has parked key key from here on, 1 events: why",
         ),
         model(
             "UPDATE checkpoints SET \"partition\" = 1 WHERE projection = 'points'",

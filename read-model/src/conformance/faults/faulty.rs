@@ -4,9 +4,9 @@ use std::sync::Mutex;
 
 use super::super::sample;
 use crate::{
-    At, Checkpoint, Document, Error, Items, Keys, Page, Parked, ProjectionId, ReadModel, Rows,
-    SeatMap, SeatMapToFollow, ShowFilter, Snapshot, SqliteReadModel, Table, Version, Versions,
-    Write,
+    At, Checkpoint, Document, Error, Items, Keys, Page, Parked, ParkedKey, ProjectionId, ReadModel,
+    Rows, SeatMap, SeatMapToFollow, ShowFilter, Snapshot, SqliteReadModel, Table, Version,
+    Versions, Write,
     tables::{
         Account, Concert, Payment, Reservation, Saga, SagaState, ShowWithCounts, Transaction,
     },
@@ -244,6 +244,10 @@ impl ReadModel for Faulty {
             parked.reverse();
         }
         Ok(parked)
+    }
+
+    async fn parked_keys(&self) -> Result<Vec<ParkedKey>, Error> {
+        self.inner.parked_keys().await
     }
 
     async fn write(&self, write: &Write) -> Result<(), Error> {
