@@ -19,6 +19,7 @@ mod kill;
 mod migrate;
 mod operation;
 mod points;
+mod projections;
 mod queries;
 mod quickstart;
 mod refusals;

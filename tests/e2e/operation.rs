@@ -97,7 +97,7 @@ fn refusal(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn sqlite(file: &Path, sql: &str) -> String {
+pub(crate) fn sqlite(file: &Path, sql: &str) -> String {
     let output = Command::new("sqlite3").arg(file).arg(sql).output().unwrap();
     assert!(
         output.status.success(),

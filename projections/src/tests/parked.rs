@@ -7,10 +7,18 @@ use super::{
     Store,
     batches::assert_holds,
     bus::TestBus,
+    on_both_stores,
     runner::{caught_up, deps, soon},
     world::World,
 };
 use crate::{Error, Fold, fold_all, parked, run};
+
+on_both_stores!(
+    what_contradicts_the_rows_is_parked_with_what_follows_of_its_key_and_others_go_on,
+    a_damaged_event_is_parked_for_every_projection,
+    retried_events_are_projected_in_order_while_the_worker_goes_on,
+    skipping_goes_on_with_what_is_behind,
+);
 
 /// Two shows; of the first one, the hold at `culprit` is left out of the log that the workers see.
 struct Poisoned {
@@ -67,9 +75,10 @@ async fn rows_before_parked(store: &Store, events: &[event_store::RecordedEvent]
     fold.into_rows()
 }
 
-#[tokio::test]
-async fn what_contradicts_the_rows_is_parked_with_what_follows_of_its_key_and_others_go_on() {
-    let (store, poisoned) = (Store::new().await, Poisoned::new());
+async fn what_contradicts_the_rows_is_parked_with_what_follows_of_its_key_and_others_go_on(
+    store: Store,
+) {
+    let poisoned = Poisoned::new();
     let (events, bus) = (poisoned.events(), TestBus::new(1, 3));
     bus.publish(&events);
     project(&store, &bus, events.len() as u64).await;
@@ -105,9 +114,7 @@ async fn what_contradicts_the_rows_is_parked_with_what_follows_of_its_key_and_ot
     .await;
 }
 
-#[tokio::test]
-async fn a_damaged_event_is_parked_for_every_projection() {
-    let store = Store::new().await;
+async fn a_damaged_event_is_parked_for_every_projection(store: Store) {
     let mut world = World::of(&[(2, 1), (3, 1), (12, 0), (12, 0), (12, 1)]);
     let culprit = world
         .events
@@ -149,9 +156,8 @@ async fn a_damaged_event_is_parked_for_every_projection() {
     assert_holds(model, &rows).await;
 }
 
-#[tokio::test]
-async fn retried_events_are_projected_in_order_while_the_worker_goes_on() {
-    let (store, poisoned) = (Store::new().await, Poisoned::new());
+async fn retried_events_are_projected_in_order_while_the_worker_goes_on(store: Store) {
+    let poisoned = Poisoned::new();
     let (events, bus) = (poisoned.events(), TestBus::new(1, 3));
     let (last, early) = events.split_last().unwrap();
     bus.publish(early);
@@ -203,9 +209,8 @@ async fn a_key_that_is_not_parked_can_t_be_dealt_with() {
     );
 }
 
-#[tokio::test]
-async fn skipping_goes_on_with_what_is_behind() {
-    let (store, poisoned) = (Store::new().await, Poisoned::new());
+async fn skipping_goes_on_with_what_is_behind(store: Store) {
+    let poisoned = Poisoned::new();
     let (events, bus) = (poisoned.events(), TestBus::new(1, 3));
     bus.publish(&events);
     project(&store, &bus, events.len() as u64).await;

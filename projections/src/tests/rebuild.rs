@@ -12,6 +12,7 @@ use super::{
     bus::TestBus,
     clock,
     log::TestLog,
+    on_both_stores,
     runner::{busy_world, caught_up, deps, soon},
     world::World,
 };
@@ -20,6 +21,13 @@ use crate::{
     rebuild::{Deps, Options, Phase, Report, rebuild, roll_back},
     run,
 };
+
+on_both_stores!(
+    a_rebuild_beside_a_worker_ends_in_rows_that_the_worker_goes_on_with,
+    an_interrupted_rebuild_goes_on_where_it_was,
+    rows_that_differ_are_named_and_live_only_once_somebody_accepts,
+    a_rebuild_takes_parked_keys_up_again_and_leaves_them_out_of_the_comparison,
+);
 
 fn rebuilding(store: &Store, bus: &TestBus) -> Deps {
     Deps {
@@ -88,9 +96,8 @@ proptest! {
     }
 }
 
-#[tokio::test]
-async fn a_rebuild_beside_a_worker_ends_in_rows_that_the_worker_goes_on_with() {
-    let (store, world) = (Store::new().await, busy_world(250));
+async fn a_rebuild_beside_a_worker_ends_in_rows_that_the_worker_goes_on_with(store: Store) {
+    let world = busy_world(250);
     let bus = TestBus::new(3, 13);
     let (early, late) = world.events.split_at(world.events.len() / 2);
     bus.publish(early);
@@ -137,9 +144,8 @@ async fn a_rebuild_beside_a_worker_ends_in_rows_that_the_worker_goes_on_with() {
     soon(worker).await.unwrap().unwrap();
 }
 
-#[tokio::test]
-async fn an_interrupted_rebuild_goes_on_where_it_was() {
-    let (store, world) = (Store::new().await, busy_world(200));
+async fn an_interrupted_rebuild_goes_on_where_it_was(store: Store) {
+    let world = busy_world(200);
     let bus = TestBus::new(2, usize::MAX);
     bus.publish(&world.events);
     project_some(&store, &bus, 1_000, 10).await;
@@ -167,9 +173,8 @@ async fn an_interrupted_rebuild_goes_on_where_it_was() {
     assert_holds(store.model.as_ref(), &fold_all(&world.events).unwrap()).await;
 }
 
-#[tokio::test]
-async fn rows_that_differ_are_named_and_live_only_once_somebody_accepts() {
-    let (store, world) = (Store::new().await, busy_world(120));
+async fn rows_that_differ_are_named_and_live_only_once_somebody_accepts(store: Store) {
+    let world = busy_world(120);
     let bus = TestBus::new(2, usize::MAX);
     bus.publish(&world.events);
     project_some(&store, &bus, 1_000, 10).await;
@@ -217,9 +222,7 @@ async fn rows_that_differ_are_named_and_live_only_once_somebody_accepts() {
     );
 }
 
-#[tokio::test]
-async fn a_rebuild_takes_parked_keys_up_again_and_leaves_them_out_of_the_comparison() {
-    let store = Store::new().await;
+async fn a_rebuild_takes_parked_keys_up_again_and_leaves_them_out_of_the_comparison(store: Store) {
     let mut world = World::of(&[(2, 1), (12, 0), (12, 1), (12, 0)]);
     let culprit = world
         .events

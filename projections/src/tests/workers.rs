@@ -8,9 +8,16 @@ use super::{
     Store,
     batches::assert_holds,
     bus::TestBus,
+    on_both_stores,
     runner::{busy_world, caught_up, deps, soon},
 };
 use crate::{Deps, fold_all, run};
+
+on_both_stores!(
+    workers_share_the_partitions_and_each_event_is_projected_once,
+    a_worker_without_partitions_stands_by,
+    a_worker_that_was_cut_off_and_does_not_know_it_is_fenced_off,
+);
 
 const PARTITIONS: u32 = 5;
 
@@ -36,9 +43,8 @@ async fn stand_at(model: &dyn ReadModel, position: u64) {
     .await;
 }
 
-#[tokio::test]
-async fn workers_share_the_partitions_and_each_event_is_projected_once() {
-    let (store, world) = (Store::new().await, busy_world(250));
+async fn workers_share_the_partitions_and_each_event_is_projected_once(store: Store) {
+    let world = busy_world(250);
     let bus = TestBus::new(PARTITIONS, 9);
     let (early, rest) = world.events.split_at(world.events.len() / 3);
     let (middle, late) = rest.split_at(rest.len() / 2);
@@ -76,9 +82,8 @@ async fn workers_share_the_partitions_and_each_event_is_projected_once() {
     soon(tasks.wait()).await;
 }
 
-#[tokio::test]
-async fn a_worker_without_partitions_stands_by() {
-    let (store, world) = (Store::new().await, busy_world(80));
+async fn a_worker_without_partitions_stands_by(store: Store) {
+    let world = busy_world(80);
     let bus = TestBus::new(1, 50);
     let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
     let (first, second) = (member(&store, &bus), member(&store, &bus));
@@ -98,9 +103,8 @@ async fn a_worker_without_partitions_stands_by() {
     soon(tasks.wait()).await;
 }
 
-#[tokio::test]
-async fn a_worker_that_was_cut_off_and_does_not_know_it_is_fenced_off() {
-    let (store, world) = (Store::new().await, busy_world(200));
+async fn a_worker_that_was_cut_off_and_does_not_know_it_is_fenced_off(store: Store) {
+    let world = busy_world(200);
     let bus = TestBus::new(PARTITIONS, 7);
     let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
     // Both believe that all partitions are theirs: neither is a member of the group.
