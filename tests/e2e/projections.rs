@@ -37,7 +37,7 @@ async fn a_projection_is_made_anew_beside_a_running_server_and_goes_on() {
     let app = TestApp::start().await;
     let sale = Sale::open(&app).await;
     let fan = Fan::with_points(&app, 10_000).await;
-    let (_, paid) = sale.buy(&app, &fan, &["1-1"]).await;
+    let (_, paid) = sale.buy(&app, &fan, &["A-1-1"]).await;
     let payments = "/v1/me/payments";
     app.get_at(payments, &fan.token, &paid["position"])
         .await
@@ -54,7 +54,7 @@ async fn a_projection_is_made_anew_beside_a_running_server_and_goes_on() {
         (&report["version"], &report["compared"]),
         (&json!(2), &json!(1))
     );
-    let (_, paid) = sale.buy(&app, &fan, &["1-2"]).await;
+    let (_, paid) = sale.buy(&app, &fan, &["A-1-2"]).await;
     let shown = app
         .get_at(payments, &fan.token, &paid["position"])
         .await
@@ -81,7 +81,7 @@ async fn a_projection_is_made_anew_beside_a_running_server_and_goes_on() {
     ];
     let (status, _) = run(&data, &back);
     assert_eq!(status, 0);
-    let (_, paid) = sale.buy(&app, &fan, &["1-3"]).await;
+    let (_, paid) = sale.buy(&app, &fan, &["A-1-3"]).await;
     let shown = app
         .get_at(payments, &fan.token, &paid["position"])
         .await
@@ -95,7 +95,7 @@ async fn a_parked_key_holds_nobody_up_and_is_healed_by_a_rebuild() {
     let app = TestApp::start().await;
     let (sale, other) = (Sale::open(&app).await, Sale::open(&app).await);
     let fan = Fan::with_points(&app, 10_000).await;
-    let held = sale.hold(&app, &fan, &["1-1"]).await;
+    let held = sale.hold(&app, &fan, &["A-1-1"]).await;
     let id = held["reservation_id"].as_str().unwrap().to_owned();
     let path = format!("/v1/reservations/{id}");
     app.get_at(&path, &fan.token, &held["position"])
@@ -116,7 +116,7 @@ async fn a_parked_key_holds_nobody_up_and_is_healed_by_a_rebuild() {
     let demanded = app.get_at(&path, &fan.token, &paid["position"]).await;
     demanded.refused(503, "not_caught_up");
     // Another show's reservations, and this show's payments, are not held up.
-    let (bought, paid) = other.buy(&app, &fan, &["1-1"]).await;
+    let (bought, paid) = other.buy(&app, &fan, &["A-1-1"]).await;
     let elsewhere = format!(
         "/v1/reservations/{}",
         bought["reservation_id"].as_str().unwrap()

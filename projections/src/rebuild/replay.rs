@@ -13,6 +13,8 @@ use crate::{Error, folder::Folder};
 
 /// Events read at a time.
 const PAGE: usize = 5_000;
+/// Times that another's write is put up with: a second rebuild beside this one would go on writing.
+const MAX_RESUMED: u32 = 3;
 
 /// A version that is being built, and how far it is.
 #[derive(Debug)]
@@ -22,6 +24,7 @@ pub(super) struct Replay {
     versions: Versions,
     folder: Folder,
     events: u64,
+    resumed: u32,
 }
 
 impl Replay {
@@ -39,6 +42,7 @@ impl Replay {
             versions,
             folder: Folder::of(model, clock, partitions, projection, versions).await?,
             events: 0,
+            resumed: 0,
         })
     }
 
@@ -85,6 +89,30 @@ impl Replay {
 
     /// Folds the log until the version stands where another does; where it is further already, it stays.
     pub(super) async fn to(
+        &mut self,
+        target: &[Checkpoint],
+        progress: &(impl Fn(Progress) + Send + Sync),
+    ) -> Result<(), Error> {
+        loop {
+            match self.try_to(target, progress).await {
+                // The last write of a rebuild that was interrupted may be stored only after this one has begun.
+                Err(Error::ReadModel(read_model::Error::CheckpointMoved { .. }))
+                    if self.resumed < MAX_RESUMED =>
+                {
+                    let resumed = self.resumed + 1;
+                    let anew = Self::resume(&self.deps, self.projection, self.versions).await?;
+                    *self = Self {
+                        events: self.events,
+                        resumed,
+                        ..anew
+                    };
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn try_to(
         &mut self,
         target: &[Checkpoint],
         progress: &(impl Fn(Progress) + Send + Sync),
