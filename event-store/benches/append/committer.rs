@@ -2,25 +2,23 @@
 
 use std::{sync::Arc, time::Duration};
 
-use event_store::{
-    Committer, EventLog, SqliteEventLog,
-    log::{Outcome, sqlite::Options},
-};
+use event_store::{Committer, EventLog};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{disk::Folder, workload};
+use crate::workload::{self, Rate, Workload};
 
-pub(crate) async fn appends_per_second(folder: &Folder, callers: usize, span: Duration) -> f64 {
-    let log = SqliteEventLog::open(&folder.log(), Options::default()).await;
-    let log: Arc<dyn EventLog> = Arc::new(log.unwrap());
+/// Closes the log afterwards.
+pub(crate) async fn rate(
+    log: Arc<dyn EventLog>,
+    workload: Workload,
+    callers: usize,
+    span: Duration,
+) -> Rate {
     let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
     let committer = Committer::start(Arc::clone(&log), &tasks, shutdown.clone());
-    let rate = workload::run(callers, span, move |append| {
+    let rate = workload::run(workload, callers, span, move |append| {
         let committer = committer.clone();
-        async move {
-            let outcome = committer.append(append).await.unwrap();
-            assert!(matches!(outcome, Outcome::Committed { .. }));
-        }
+        async move { committer.append(append).await.unwrap() }
     })
     .await;
     shutdown.cancel();

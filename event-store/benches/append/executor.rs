@@ -4,17 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use event_store::{
-    Committer, EventLog, Executor, RecordedEvent, SqliteEventLog, StreamId, SystemClock,
+    Committer, EventLog, Executor, RecordedEvent, StreamId, SystemClock,
     claims::ClaimChange,
     commands::Fingerprint,
     executor::{Config, Decider, Encoded, Metadata, Request},
-    log::sqlite::Options,
 };
 use serde::{Deserialize, Serialize};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
-
-use crate::disk::Folder;
 
 /// A show as far as the executor has to do with it: an event as large as a hold's, a claim, a timer.
 struct Show;
@@ -99,15 +96,13 @@ impl Decider for Show {
 }
 
 /// Lets `callers` send commands to `aggregates` in turn, each waiting for its answer before the next, for `span`; how many were
-/// answered per second.
+/// answered per second. Closes the log afterwards.
 pub(crate) async fn commands_per_second(
-    folder: &Folder,
+    log: Arc<dyn EventLog>,
     callers: usize,
     aggregates: usize,
     span: Duration,
 ) -> f64 {
-    let log = SqliteEventLog::open(&folder.log(), Options::default()).await;
-    let log: Arc<dyn EventLog> = Arc::new(log.unwrap());
     let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
     let committer = Committer::start(Arc::clone(&log), &tasks, shutdown.clone());
     let executor = Executor::<Show>::new(

@@ -1,20 +1,23 @@
 //! What the log bears on this machine's disk: `cargo bench -p event-store`.
 //!
-//! Absolute numbers depend on the disk; the ratio to a writer with one transaction per append, measured in turns in the same run,
-//! is what the committer is for.
+//! Absolute numbers depend on the disk and the machine; the ratios to what is measured beside it, in turns in the same run, do not
+//! as much. On SQLite that is a writer with one transaction per append; on Postgres stock postgres-es, and inserts without any checks.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![expect(clippy::unwrap_used, reason = "a benchmark may panic")]
 
 mod committer;
 mod disk;
 mod executor;
+mod postgres;
 mod read;
 mod single;
 mod workload;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use crate::single::Send;
+use event_store::{EventLog, SqliteEventLog, log::sqlite::Options};
+
+use crate::{disk::Folder, single::Send, workload::Workload};
 
 /// How long each measurement lasts.
 const SPAN: Duration = Duration::from_secs(2);
@@ -27,26 +30,51 @@ const GOAL: f64 = 8.0;
 
 #[tokio::main]
 async fn main() {
-    let folder = disk::Folder::new();
+    let folder = Folder::new();
     folder.refuse_memory();
     println!("disk");
     println!(
         "  fdatasync of 8 KiB           {:>9.0} us (median)",
         folder.fdatasync_micros()
     );
+    // `cargo bench -p event-store -- postgres` or `-- sqlite` measures one of the two.
+    let only: Vec<String> = std::env::args().skip(1).collect();
+    let wanted = |name: &str| match only.iter().find(|only| !only.starts_with("--")) {
+        Some(only) => only == name,
+        None => true,
+    };
+    if wanted("sqlite") {
+        sqlite(&folder).await;
+    }
+    if wanted("postgres") {
+        postgres::run().await;
+    }
+}
 
-    println!("appends/s through the committer (one event, command and claim each, durable)");
+async fn open(folder: &Folder) -> Arc<dyn EventLog> {
+    let log = SqliteEventLog::open(&folder.log(), Options::default()).await;
+    Arc::new(log.unwrap())
+}
+
+async fn sqlite(folder: &Folder) {
+    println!(
+        "SQLite: appends/s through the committer (one event, command and claim each, durable)"
+    );
     for callers in [1, 64, 1_024] {
-        let rate = committer::appends_per_second(&folder, callers, SPAN).await;
-        println!("  {callers:>5} callers                {rate:>9.0}");
+        let rate = committer::rate(open(folder).await, Workload::ONE, callers, SPAN).await;
+        println!(
+            "  {callers:>5} callers                {:>9.0}",
+            rate.appends
+        );
     }
 
     println!("the same 64 callers: one transaction per append, and the committer, in turns");
     let (mut ratios, mut least) = (Vec::new(), Vec::new());
     for round in 1..=3 {
-        let single = single::appends_per_second(&folder, 64, SPAN, Send::Statements).await;
-        let one_call = single::appends_per_second(&folder, 64, SPAN, Send::OneCall).await;
-        let batched = committer::appends_per_second(&folder, 64, SPAN).await;
+        let single = single::appends_per_second(folder, 64, SPAN, Send::Statements).await;
+        let one_call = single::appends_per_second(folder, 64, SPAN, Send::OneCall).await;
+        let batched = committer::rate(open(folder).await, Workload::ONE, 64, SPAN).await;
+        let batched = batched.appends;
         ratios.push(batched / single);
         least.push(batched / one_call);
         println!(
@@ -60,13 +88,14 @@ async fn main() {
     println!("commands/s through the executor (one event, claim and timer each, durable)");
     for (aggregates, name) in [(1, "one hot aggregate"), (AGGREGATES, "10,000 aggregates")] {
         for callers in [64, 1_024] {
-            let rate = executor::commands_per_second(&folder, callers, aggregates, SPAN).await;
+            let log = open(folder).await;
+            let rate = executor::commands_per_second(log, callers, aggregates, SPAN).await;
             println!("  {name:<18} {callers:>5} callers {rate:>9.0}");
         }
     }
 
     println!("reading");
-    let rates = read::events_per_second(&folder).await;
+    let rates = read::events_per_second(open(folder).await).await;
     println!(
         "  tail, pages of {:>5}          {:>9.0} events/s",
         read::PAGE,

@@ -1,14 +1,11 @@
 //! Reading the log from its beginning, and folding what was read.
 
-use std::{collections::HashMap, time::Instant};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 
-use event_store::{
-    EventLog, Position, RecordedEvent, SqliteEventLog,
-    log::{Append, sqlite::Options},
-};
+use event_store::{EventLog, Position, RecordedEvent, log::Append};
 use serde::Deserialize;
 
-use crate::{disk::Folder, workload::Caller};
+use crate::workload::{Caller, Workload};
 
 /// Events in the log that is read.
 const EVENTS: usize = 200_000;
@@ -22,11 +19,9 @@ pub(crate) struct Rates {
     pub(crate) fold: f64,
 }
 
-pub(crate) async fn events_per_second(folder: &Folder) -> Rates {
-    let log = SqliteEventLog::open(&folder.log(), Options::default())
-        .await
-        .unwrap();
-    fill(&log).await;
+/// Fills an empty log first. Closes it afterwards.
+pub(crate) async fn events_per_second(log: Arc<dyn EventLog>) -> Rates {
+    fill(&*log).await;
     let begun = Instant::now();
     let mut events: Vec<RecordedEvent> = Vec::with_capacity(EVENTS);
     while let page = log
@@ -47,8 +42,8 @@ pub(crate) async fn events_per_second(folder: &Folder) -> Rates {
     Rates { tail, fold }
 }
 
-async fn fill(log: &SqliteEventLog) {
-    let mut callers: Vec<_> = (0..1_000).map(|_| Caller::new()).collect();
+async fn fill(log: &dyn EventLog) {
+    let mut callers: Vec<_> = (0..1_000).map(|_| Caller::new(Workload::ONE)).collect();
     for _ in 0..EVENTS / callers.len() {
         let batch: Vec<Append> = callers.iter_mut().map(Caller::next).collect();
         log.append(batch).await.unwrap();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use event_store::{
     SqliteEventLog,
-    log::{Append, EventLog, sqlite::Options},
+    log::{Append, EventLog, Outcome, Position, sqlite::Options},
     timers::WakeAt,
 };
 use futures::TryStreamExt;
@@ -18,7 +18,7 @@ use sqlx::{
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
-use crate::{disk::Folder, workload};
+use crate::{disk::Folder, workload, workload::Workload};
 
 /// How an append's statements are sent.
 #[derive(Debug, Clone, Copy)]
@@ -57,17 +57,20 @@ pub(crate) async fn appends_per_second(
     let tasks = TaskTracker::new();
     tasks.spawn(write_one_by_one(connection, waiting, send));
     tasks.close();
-    let rate = workload::run(callers, span, move |append| {
+    let rate = workload::run(Workload::ONE, callers, span, move |append| {
         let queue = queue.clone();
         async move {
             let (reply, stored) = oneshot::channel();
             queue.send((append, reply)).await.unwrap();
             stored.await.unwrap();
+            // Where it stands is not asked.
+            let first = Position(1);
+            Outcome::Committed { first, last: first }
         }
     })
     .await;
     tasks.wait().await;
-    rate
+    rate.appends
 }
 
 type Waiting = mpsc::Receiver<(Append, oneshot::Sender<()>)>;
