@@ -71,7 +71,16 @@ async fn main() {
         println!("a server is not installed: tests/run installs them");
         return;
     };
-    let cluster = &stage.cluster;
+    let (cluster, servers) = (&stage.cluster, &stage.servers);
+    for server in [
+        &servers.log,
+        &servers.log_standby,
+        &servers.read_model,
+        &servers.replica,
+    ] {
+        println!("{}", server.describe());
+    }
+    println!("{}", servers.kafka.describe());
     let connections = |url: &str| Connections::new(address(url), 256);
     let mut crowd = Crowd {
         commands: connections(&cluster.command_url()),
@@ -165,7 +174,7 @@ impl Crowd {
             self.answered.lock().unwrap().record(answered - intended);
         }
         // Two neighbours, one of each kind.
-        if !counts || n / 2 % WATCHED != 0 {
+        if !counts || !(n / 2).is_multiple_of(WATCHED) {
             return;
         }
         let body: Value = serde_json::from_slice(&reply.body).unwrap();

@@ -48,7 +48,8 @@ async fn others_that_keep_winning_make_it_busy() {
     rig.log.plan(faults);
     let mut hurried = request("k", Command::Deposit(1));
     let command_id = hurried.command_id;
-    hurried.deadline = Some(Instant::now() + Duration::from_millis(100));
+    // Time for two rounds on a machine with much else to do.
+    hurried.deadline = Some(Instant::now() + Duration::from_secs(1));
     let answer = executor.execute("a", hurried).await;
     assert!(matches!(answer, Err(Error::Busy)), "{answer:?}");
     let counts = by_command(&rig.events("a").await);
