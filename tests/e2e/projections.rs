@@ -61,9 +61,9 @@ async fn a_projection_is_made_anew_beside_a_running_server_and_goes_on() {
         .expect(200);
     assert_eq!(shown["items"].as_array().unwrap().len(), 2);
     let known = versions(&app, "payments").await;
-    let states: Vec<_> = known.iter().map(|v| (&v["version"], &v["state"])).collect();
+    let seen: Vec<_> = known.iter().map(|v| (&v["version"], &v["state"])).collect();
     assert_eq!(
-        states,
+        seen,
         [(&json!(1), &json!("retired")), (&json!(2), &json!("live"))]
     );
 

@@ -113,7 +113,7 @@ async fn an_event_that_is_not_understood_stops_the_worker_right_before_it() {
     let bus = TestBus::new(1, usize::MAX);
     bus.publish(&world.events);
     let deps = deps(&store, &bus);
-    let stopped = soon(run(deps.clone(), CancellationToken::new())).await;
+    let stopped = soon(Box::pin(run(deps.clone(), CancellationToken::new()))).await;
     assert!(
         matches!(stopped, Err(Error::Undecodable { position, .. }) if position == culprit as u64 + 1),
         "{stopped:?}"
