@@ -240,7 +240,7 @@ async fn open_show(client: &Client, cluster: &Cluster, organizer: &str) -> Strin
     let now = SystemClock.now();
     let show = json!({"concert_id": concert["concert_id"], "venue_id": venue["venue_id"], "starts_at": now + TimeDelta::days(9),
         "on_sale_at": now - TimeDelta::seconds(5), "prices": {"Stalls": 10}, "hold_seconds": 3_600,
-        "max_seats_per_customer": 1_000});
+        "max_seats_per_customer": 100});
     let show = post("/v1/shows", show).await;
     show["show_id"].as_str().unwrap().to_owned()
 }

@@ -6,7 +6,7 @@ use servers::StandbyOptions;
 
 use crate::{
     round::{rounds, under_load},
-    stage::Stage,
+    stage::Turn,
 };
 
 /// How long the standby stays away: longer than a command's deadline.
@@ -17,13 +17,13 @@ const AWAY: Duration = Duration::from_secs(10);
 async fn the_logs_primary_is_killed_and_its_standby_promoted() {
     for _ in 0..rounds() {
         let test = "the log's primary is killed and its standby promoted";
-        let Some(mut stage) = Stage::set(test).await else {
+        let Some(mut turn) = Turn::begin(test).await else {
             return;
         };
-        let servers = &mut stage.servers;
+        let servers = &mut turn.stage.servers;
         let mut next = None;
         let what = "log primary killed, standby promoted, old one back";
-        under_load(&stage.cluster, what, async |_| {
+        under_load(&turn.stage.cluster, what, async |_| {
             servers.log.kill();
             servers.log_standby.promote().await;
             let synchronous = StandbyOptions { synchronous: true };
@@ -44,14 +44,14 @@ async fn the_logs_primary_is_killed_and_its_standby_promoted() {
 /// While the standby is away nothing is acknowledged: what is not on two disks is unknown.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_its_standby_the_log_acknowledges_nothing() {
-    let Some(mut stage) = Stage::set("without its standby the log acknowledges nothing").await
+    let Some(mut turn) = Turn::begin("without its standby the log acknowledges nothing").await
     else {
         return;
     };
     for _ in 0..rounds() {
-        let standby = &mut stage.servers.log_standby;
+        let standby = &mut turn.stage.servers.log_standby;
         under_load(
-            &stage.cluster,
+            &turn.stage.cluster,
             "log standby stopped for 10 s",
             async |load| {
                 standby.stop().await;
@@ -64,4 +64,5 @@ async fn without_its_standby_the_log_acknowledges_nothing() {
         )
         .await;
     }
+    turn.end();
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     round::{rounds, under_load},
-    stage::Stage,
+    stage::Turn,
 };
 
 /// How long a server stays away: the fault itself, not something waited for.
@@ -12,29 +12,30 @@ const AWAY: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kafka_is_stopped_and_comes_back() {
-    let Some(mut stage) = Stage::set("Kafka is stopped and comes back").await else {
+    let Some(mut turn) = Turn::begin("Kafka is stopped and comes back").await else {
         return;
     };
     for _ in 0..rounds() {
-        let kafka = &mut stage.servers.kafka;
-        under_load(&stage.cluster, "Kafka stopped for 10 s", async |_| {
+        let kafka = &mut turn.stage.servers.kafka;
+        under_load(&turn.stage.cluster, "Kafka stopped for 10 s", async |_| {
             kafka.stop().await;
             tokio::time::sleep(AWAY).await;
             kafka.restart().await;
         })
         .await;
     }
+    turn.end();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_is_stopped_and_comes_back() {
-    let Some(mut stage) = Stage::set("a replica is stopped and comes back").await else {
+    let Some(mut turn) = Turn::begin("a replica is stopped and comes back").await else {
         return;
     };
     for _ in 0..rounds() {
-        let replica = &mut stage.servers.replica;
+        let replica = &mut turn.stage.servers.replica;
         under_load(
-            &stage.cluster,
+            &turn.stage.cluster,
             "read-model replica stopped for 10 s",
             async |_| {
                 replica.stop().await;
@@ -44,18 +45,19 @@ async fn a_replica_is_stopped_and_comes_back() {
         )
         .await;
     }
+    turn.end();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_read_models_primary_is_killed_and_its_replica_promoted() {
     for _ in 0..rounds() {
         let test = "the read model's primary is killed and its replica promoted";
-        let Some(mut stage) = Stage::set(test).await else {
+        let Some(mut turn) = Turn::begin(test).await else {
             return;
         };
-        let servers = &mut stage.servers;
+        let servers = &mut turn.stage.servers;
         let what = "read-model primary killed, replica promoted";
-        under_load(&stage.cluster, what, async |_| {
+        under_load(&turn.stage.cluster, what, async |_| {
             servers.read_model.kill();
             servers.replica.promote().await;
         })

@@ -2,7 +2,7 @@
 
 use crate::{
     round::{rounds, under_load},
-    stage::Stage,
+    stage::Turn,
 };
 
 macro_rules! killed {
@@ -10,10 +10,10 @@ macro_rules! killed {
         $(
             #[tokio::test(flavor = "multi_thread")]
             async fn $test() {
-                let Some(stage) = Stage::set(stringify!($test)).await else {
+                let Some(turn) = Turn::begin(stringify!($test)).await else {
                     return;
                 };
-                let cluster = &stage.cluster;
+                let cluster = &turn.stage.cluster;
                 for _ in 0..rounds() {
                     under_load(cluster, concat!("kill -9 of ", $member), async |_| {
                         cluster.kill($member);
@@ -21,6 +21,7 @@ macro_rules! killed {
                     })
                     .await;
                 }
+                turn.end();
             }
         )+
     };
@@ -37,10 +38,10 @@ killed!(
 /// One of the two leads; the other takes over when its lease has run out.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_leading_relay_is_killed() {
-    let Some(stage) = Stage::set("the leading relay is killed").await else {
+    let Some(turn) = Turn::begin("the leading relay is killed").await else {
         return;
     };
-    let cluster = &stage.cluster;
+    let cluster = &turn.stage.cluster;
     for _ in 0..rounds() {
         let leader = cluster.leading_relay().await;
         under_load(cluster, "kill -9 of the leading relay", async |_| {
@@ -50,15 +51,16 @@ async fn the_leading_relay_is_killed() {
         })
         .await;
     }
+    turn.end();
 }
 
 /// Longer than its lease: when it wakes, another leads.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_leading_relay_sleeps_through_its_term() {
-    let Some(stage) = Stage::set("the leading relay sleeps through its term").await else {
+    let Some(turn) = Turn::begin("the leading relay sleeps through its term").await else {
         return;
     };
-    let cluster = &stage.cluster;
+    let cluster = &turn.stage.cluster;
     for _ in 0..rounds() {
         let leader = cluster.leading_relay().await;
         let what = "SIGSTOP of the leading relay past its term";
@@ -69,4 +71,5 @@ async fn the_leading_relay_sleeps_through_its_term() {
         })
         .await;
     }
+    turn.end();
 }

@@ -3,14 +3,36 @@
 use servers::{Cluster, Kafka, Layout, Options, Postgres, StandbyOptions, Stores};
 use tokio::sync::{Mutex, MutexGuard};
 
-/// One fault at a time: they share the machine, and the times are compared.
-static TURN: Mutex<()> = Mutex::const_new(());
+/// The stage that the last fault left whole. One fault at a time: they share the machine, and the times are compared.
+static WHOLE: Mutex<Option<Stage>> = Mutex::const_new(None);
 
 /// Servers and roles. The roles go first.
 pub(crate) struct Stage {
     pub(crate) cluster: Cluster,
     pub(crate) servers: Servers,
-    _turn: MutexGuard<'static, ()>,
+}
+
+/// The stage of one fault, while it has it.
+pub(crate) struct Turn {
+    pub(crate) stage: Stage,
+    whole: MutexGuard<'static, Option<Stage>>,
+}
+
+impl Turn {
+    /// The stage that was left whole, or a new one; `None`, and a note that `test` was skipped, where a server isn't installed.
+    pub(crate) async fn begin(test: &str) -> Option<Self> {
+        let mut whole = WHOLE.lock().await;
+        let stage = match whole.take() {
+            Some(stage) => stage,
+            None => Stage::set(test).await?,
+        };
+        Some(Self { stage, whole })
+    }
+
+    /// Leaves the stage to the next fault: everything is where it was.
+    pub(crate) fn end(mut self) {
+        *self.whole = Some(self.stage);
+    }
 }
 
 /// Each server of its own.
@@ -23,9 +45,8 @@ pub(crate) struct Servers {
 }
 
 impl Stage {
-    /// Everything, started; `None`, and a note that `test` was skipped, where a server isn't installed.
-    pub(crate) async fn set(test: &str) -> Option<Self> {
-        let turn = TURN.lock().await;
+    /// Everything, started.
+    async fn set(test: &str) -> Option<Self> {
         let servers = Servers::start(test).await?;
         for (server, database) in [
             (&servers.log, "log"),
@@ -51,11 +72,7 @@ impl Stage {
             proxy: true,
         };
         let cluster = Cluster::start_on(layout, stores, Vec::new()).await?;
-        Some(Self {
-            cluster,
-            servers,
-            _turn: turn,
-        })
+        Some(Self { cluster, servers })
     }
 }
 

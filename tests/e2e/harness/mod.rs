@@ -66,9 +66,8 @@ impl TestApp {
     }
 
     pub(crate) async fn start_on(data: DataFolder, change: impl FnOnce(&mut AppConfig)) -> Self {
-        Self::on(System::Embedded(Box::new(
-            Embedded::start(data, None, change).await,
-        )))
+        let embedded = Embedded::start(data, None, change).await;
+        Self::on(System::Embedded(Box::new(embedded)))
     }
 
     /// The cluster that the tests share; `None`, and a note that `test` was skipped, where there is none.

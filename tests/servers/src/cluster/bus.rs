@@ -33,9 +33,23 @@ pub(super) async fn assert_equals_log(brokers: &str, topic: &str, log: &str) {
     }
 }
 
-/// Every event of the log: its position and its id.
-async fn events(log: &str) -> BTreeMap<i64, Uuid> {
-    let mut connection = PgConnection::connect(log).await.expect("the log answers");
+/// Every event of the log, position and id, from the server that takes writes: after a fail-over that of the newest time line.
+async fn events(urls: &str) -> BTreeMap<i64, Uuid> {
+    const TIME_LINE: &str = "SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)";
+    let mut newest: Option<(String, PgConnection)> = None;
+    for url in urls.split(',') {
+        // One that was killed doesn't answer, and a standby writes no log of its own.
+        let Ok(mut connection) = PgConnection::connect(url).await else {
+            continue;
+        };
+        let time_line = sqlx::query_scalar(TIME_LINE).fetch_one(&mut connection);
+        if let Ok(time_line) = time_line.await
+            && newest.as_ref().is_none_or(|(other, _)| *other < time_line)
+        {
+            newest = Some((time_line, connection));
+        }
+    }
+    let (_, mut connection) = newest.expect("a server of the log takes writes");
     let rows = sqlx::query("SELECT position, event_id FROM events")
         .fetch_all(&mut connection)
         .await
