@@ -131,6 +131,37 @@ impl RowCache {
     }
 }
 
+/// Copies the rows of `keys` that are among `known`; only the others are left in `keys`.
+pub(crate) fn copy(keys: &mut Keys, known: &Rows) -> Rows {
+    let mut rows = Rows::default();
+    copy_table(&mut keys.concerts, &known.concerts, &mut rows.concerts);
+    copy_table(&mut keys.shows, &known.shows, &mut rows.shows);
+    copy_table(&mut keys.seat_maps, &known.seat_maps, &mut rows.seat_maps);
+    copy_table(
+        &mut keys.reservations,
+        &known.reservations,
+        &mut rows.reservations,
+    );
+    copy_table(&mut keys.payments, &known.payments, &mut rows.payments);
+    copy_table(&mut keys.accounts, &known.accounts, &mut rows.accounts);
+    copy_table(&mut keys.sagas, &known.sagas, &mut rows.sagas);
+    rows
+}
+
+fn copy_table<K: Ord + Copy, R: Clone>(
+    keys: &mut BTreeSet<K>,
+    known: &BTreeMap<K, R>,
+    found: &mut BTreeMap<K, R>,
+) {
+    keys.retain(|key| match known.get(key) {
+        Some(row) => {
+            found.insert(*key, row.clone());
+            false
+        }
+        None => true,
+    });
+}
+
 /// Adds `more` to `rows`.
 pub(crate) fn merge(rows: &mut Rows, mut more: Rows) {
     rows.concerts.append(&mut more.concerts);

@@ -19,7 +19,7 @@ use std::{
 
 use event_store::{
     Clock, EventLog,
-    bus::{self, Alone, Bus, Membership},
+    bus::{self, Alone, Bus, Delivery, Membership},
     log,
 };
 use read_model::{ProjectionId, ReadModel};
@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Error, Progress, Readiness, chain,
     folder::{DeadLetter, Folder},
-    gather::Gathered,
+    gather::{Gathered, PLENTY},
     metrics,
     rebuild::{self, rebuild},
 };
@@ -224,8 +224,8 @@ async fn renew(deps: &Deps, own: &[u32], part: &CancellationToken) -> Result<(),
 
 /// Follows partitions until `part` ends, an error, or another version becomes live.
 async fn follow(deps: &Deps, own: &[u32], part: &CancellationToken) -> Result<(), Error> {
-    let model = deps.read_model.as_ref();
-    let mut folder = Folder::live(model, deps.clock.clone(), deps.bus.partitions(), own).await?;
+    let (clock, partitions) = (deps.clock.clone(), deps.bus.partitions());
+    let mut folder = Folder::live(&deps.read_model, clock, partitions, own).await?;
     deps.progress.resumed(|id| folder.position(id));
     let gathered = Gathered::default();
     let cursors = folder.cursors();
@@ -239,59 +239,76 @@ async fn follow(deps: &Deps, own: &[u32], part: &CancellationToken) -> Result<()
     tokio::select! {
         biased;
         ended = fold(deps, &mut folder, &gathered, part) => ended,
-        failed = gathered.fill(&mut *subscription) => match failed {
-            Err(error) => Err(error.into()),
-        },
+        never = gathered.fill(&mut *subscription) => match never {},
     }
 }
 
-/// Folds what is gathered, until `part` ends, an error, or another version becomes live.
+/// Folds what is gathered, until `part` ends, an error, or another version becomes live. The batch on its way is waited for.
 async fn fold(
     deps: &Deps,
     folder: &mut Folder,
     gathered: &Gathered,
     part: &CancellationToken,
 ) -> Result<(), Error> {
-    let model = deps.read_model.as_ref();
     let mut looked = Instant::now();
     loop {
         let until_look = LOOK_AROUND.saturating_sub(looked.elapsed());
+        let at_least = if folder.is_writing() { PLENTY } else { 1 };
+        let writing = folder.is_writing();
         let deliveries = tokio::select! {
             biased;
-            () = part.cancelled() => return Ok(()),
-            deliveries = gathered.take() => deliveries,
+            () = part.cancelled() => {
+                folder.land().await?;
+                return report(deps, folder).await;
+            }
+            landed = folder.land(), if writing => landed.map(|()| Vec::new())?,
+            deliveries = gathered.take(at_least) => deliveries?,
             () = tokio::time::sleep(until_look) => Vec::new(),
         };
+        if !deliveries.is_empty() {
+            receive(deps, &deliveries);
+            folder.begin(deliveries).await?;
+        }
+        report(deps, folder).await?;
         if looked.elapsed() >= LOOK_AROUND {
-            if !folder.refresh(model).await? {
+            if !folder.refresh().await? {
                 return Ok(());
             }
+            report(deps, folder).await?;
             deps.progress.resumed(|id| folder.position(id));
             looked = Instant::now();
         }
-        if deliveries.is_empty() {
-            continue;
-        }
-        let began = Instant::now();
-        let events = deliveries.iter().flat_map(|delivery| &delivery.events);
-        let oldest = events.map(|event| event.recorded_at).min();
-        let positions = deliveries.iter().map(|delivery| delivery.cursor.position.0);
-        let newest = positions.max().unwrap_or_default();
-        deps.progress.received(newest, oldest);
-        let step = folder.step(model, deliveries).await?;
-        bury(deps, step.dead).await;
-        if let Some(cut) = step.cut {
+    }
+}
+
+fn receive(deps: &Deps, deliveries: &[Delivery]) {
+    let events = deliveries.iter().flat_map(|delivery| &delivery.events);
+    let oldest = events.map(|event| event.recorded_at).min();
+    let positions = deliveries.iter().map(|delivery| delivery.cursor.position.0);
+    deps.progress
+        .received(positions.max().unwrap_or_default(), oldest);
+}
+
+/// Tells of the batches that are stored.
+///
+/// # Errors
+/// Why a batch was not folded to its end.
+async fn report(deps: &Deps, folder: &mut Folder) -> Result<(), Error> {
+    for landed in folder.take_landed() {
+        bury(deps, landed.dead).await;
+        if let Some(cut) = landed.cut {
             deps.progress.resumed(|id| folder.position(id));
             return Err(cut);
         }
-        deps.progress.written(|id| folder.position(id));
-        metrics::batch(step.events, began.elapsed());
-        tracing::trace!(
-            log.position = newest,
-            events = step.events,
-            "projected a batch"
-        );
+        if folder.is_writing() {
+            deps.progress.resumed(|id| folder.position(id));
+        } else {
+            deps.progress.written(|id| folder.position(id));
+        }
+        metrics::batch(landed.events, landed.began.elapsed());
+        tracing::trace!(events = landed.events, "projected a batch");
     }
+    Ok(())
 }
 
 /// Tells of events that are parked. The read model keeps them; should the bus not take them, nothing is lost.

@@ -154,10 +154,14 @@ impl Stands {
         least.into_values().map(cursor).collect()
     }
 
-    /// The position of a projection: the least of all partitions, whosever they are.
-    pub(crate) fn position(&self, id: ProjectionId) -> u64 {
-        let positions = self.of_projection(id).map(|stand| stand.position);
-        positions.min().unwrap_or_default()
+    /// The position of each projection: the least of all partitions, whosever they are.
+    pub(crate) fn positions(&self) -> BTreeMap<ProjectionId, u64> {
+        let mut positions = BTreeMap::new();
+        for ((id, _), stand) in &self.checkpoints {
+            let least = positions.entry(*id).or_insert(stand.position);
+            *least = stand.position.min(*least);
+        }
+        positions
     }
 
     /// The checkpoints that come to stand at these cursors: of those projections that had not come so far before.
@@ -184,12 +188,13 @@ impl Stands {
         advance
     }
 
-    /// Takes note of what was written.
-    pub(crate) fn moved(&mut self, advance: Vec<(Checkpoint, Checkpoint)>) {
-        for (old, new) in advance {
-            for stand in self.checkpoints.values_mut().filter(|stand| **stand == old) {
-                *stand = new.clone();
-            }
+    /// Takes note of what is written.
+    pub(crate) fn moved(&mut self, advance: &[(Checkpoint, Checkpoint)]) {
+        for (_, new) in advance {
+            let Some(id) = ProjectionId::from_name(&new.projection) else {
+                continue;
+            };
+            self.checkpoints.insert((id, new.partition), new.clone());
         }
     }
 }

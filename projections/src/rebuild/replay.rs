@@ -34,7 +34,7 @@ impl Replay {
         projection: ProjectionId,
         versions: Versions,
     ) -> Result<Self, Error> {
-        let (model, clock) = (deps.read_model.as_ref(), deps.clock.clone());
+        let (model, clock) = (&deps.read_model, deps.clock.clone());
         let partitions = deps.bus.partitions();
         Ok(Self {
             deps: deps.clone(),
@@ -131,8 +131,7 @@ impl Replay {
         while let Some(last) = page.last().map(|event| event.position.0) {
             self.events += page.len() as u64;
             let deliveries = self.deliveries(page, last, target);
-            let model = self.deps.read_model.clone();
-            let step = self.folder.step(model.as_ref(), deliveries);
+            let step = self.folder.step(deliveries);
             // The next page is read while this one is folded.
             let next = async {
                 if last < end {
@@ -142,7 +141,7 @@ impl Replay {
                 }
             };
             let (following, step) = tokio::join!(next, step);
-            if let Some(cut) = step?.cut {
+            if let Some(cut) = step? {
                 return Err(cut);
             }
             progress(Progress {

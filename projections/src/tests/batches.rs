@@ -1,5 +1,7 @@
 //! However the log is cut into batches, whoever is interrupted where: the rows are those of a fresh fold.
 
+use std::sync::Arc;
+
 use event_store::bus::Bus;
 use proptest::prelude::*;
 use read_model::{Checkpoint, ProjectionId, ReadModel, Rows, Table, Write};
@@ -20,7 +22,7 @@ pub(super) async fn assert_holds(model: &dyn ReadModel, rows: &Rows) {
 }
 
 /// Takes up all partitions.
-pub(super) async fn resume(model: &dyn ReadModel, partitions: u32) -> Folder {
+pub(super) async fn resume(model: &Arc<dyn ReadModel>, partitions: u32) -> Folder {
     let own: Vec<u32> = (0..partitions).collect();
     Folder::live(model, clock(), partitions, &own)
         .await
@@ -29,7 +31,7 @@ pub(super) async fn resume(model: &dyn ReadModel, partitions: u32) -> Folder {
 
 /// Folds all of the bus in steps of `sizes`, each step in a partition that `sizes` picks; starts anew from the
 /// checkpoints after every step whose size is a multiple of three.
-async fn fold_in_steps(model: &dyn ReadModel, bus: &TestBus, sizes: &[u8]) {
+async fn fold_in_steps(model: &Arc<dyn ReadModel>, bus: &TestBus, sizes: &[u8]) {
     let mut folder = resume(model, bus.partitions()).await;
     let mut cursors = folder.cursors();
     for size in sizes.iter().cycle() {
@@ -52,7 +54,7 @@ async fn fold_in_steps(model: &dyn ReadModel, bus: &TestBus, sizes: &[u8]) {
                 deliveries.push(delivery);
             }
         }
-        folder.step(model, deliveries).await.unwrap();
+        folder.step(deliveries).await.unwrap();
         if size.is_multiple_of(3) {
             folder = resume(model, bus.partitions()).await;
             cursors = folder.cursors();
@@ -76,7 +78,7 @@ proptest! {
             let store = Store::new().await;
             let bus = TestBus::new(partitions, usize::MAX);
             bus.publish(&world.events);
-            fold_in_steps(store.model.as_ref(), &bus, &sizes).await;
+            fold_in_steps(&store.model, &bus, &sizes).await;
             assert_holds(store.model.as_ref(), &expected).await;
         });
         for map in expected.seat_maps.values() {
@@ -94,14 +96,11 @@ async fn a_delivery_that_comes_again_changes_nothing() {
     let store = Store::new().await;
     let bus = TestBus::new(1, usize::MAX);
     bus.publish(&world.events);
-    let mut folder = resume(store.model.as_ref(), 1).await;
+    let mut folder = resume(&store.model, 1).await;
     let start = folder.cursors()[0];
     for limit in [3, 8, 5, usize::MAX, 2, usize::MAX] {
         let delivery = bus.next_delivery(&start, limit).unwrap();
-        folder
-            .step(store.model.as_ref(), vec![delivery])
-            .await
-            .unwrap();
+        folder.step(vec![delivery]).await.unwrap();
     }
     assert_holds(store.model.as_ref(), &fold_all(&world.events).unwrap()).await;
 }
@@ -112,14 +111,14 @@ async fn a_stale_worker_is_refused_and_writes_nothing() {
     let store = Store::new().await;
     let bus = TestBus::new(1, usize::MAX);
     bus.publish(&world.events);
-    let model = store.model.as_ref();
+    let model = &store.model;
     let mut slow = resume(model, 1).await;
     let mut quick = resume(model, 1).await;
     let start = slow.cursors()[0];
     let all = bus.next_delivery(&start, usize::MAX).unwrap();
-    quick.step(model, vec![all]).await.unwrap();
+    quick.step(vec![all]).await.unwrap();
     let part = bus.next_delivery(&start, 5).unwrap();
-    let refused = slow.step(model, vec![part]).await;
+    let refused = slow.step(vec![part]).await;
     let moved = matches!(
         refused,
         Err(crate::Error::ReadModel(
@@ -127,7 +126,7 @@ async fn a_stale_worker_is_refused_and_writes_nothing() {
         ))
     );
     assert!(moved, "{refused:?}");
-    assert_holds(model, &fold_all(&world.events).unwrap()).await;
+    assert_holds(model.as_ref(), &fold_all(&world.events).unwrap()).await;
 }
 
 #[tokio::test]
@@ -137,7 +136,7 @@ async fn a_projection_that_is_ahead_waits_for_the_others() {
     let store = Store::new().await;
     let bus = TestBus::new(1, usize::MAX);
     bus.publish(&world.events);
-    let model = store.model.as_ref();
+    let model = &store.model;
     fold_in_steps(model, &bus, &[40]).await;
     // One projection has to begin again, as a new version of it would.
     let end = model.checkpoints(None).await.unwrap();
@@ -155,8 +154,8 @@ async fn a_projection_that_is_ahead_waits_for_the_others() {
     let mut folder = resume(model, 1).await;
     let first = bus.next_delivery(&folder.cursors()[0], 6).unwrap();
     assert_eq!((first.events.len(), first.events[0].position.0), (6, 1));
-    folder.step(model, vec![first]).await.unwrap();
-    assert_holds(model, &expected).await;
+    folder.step(vec![first]).await.unwrap();
+    assert_holds(model.as_ref(), &expected).await;
     assert_eq!(folder.position(ProjectionId::Payments), 6);
     assert_eq!(
         folder.position(ProjectionId::Points),

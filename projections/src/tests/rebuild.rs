@@ -47,15 +47,14 @@ async fn rebuilt(store: &Store, bus: &TestBus, id: ProjectionId) -> Report {
 
 /// Projects what is on the bus in deliveries of `size`; some partitions further than others.
 async fn project_some(store: &Store, bus: &TestBus, size: usize, steps: usize) {
-    let model = store.model.as_ref();
-    let mut folder = resume(model, event_store::bus::Bus::partitions(bus)).await;
+    let mut folder = resume(&store.model, event_store::bus::Bus::partitions(bus)).await;
     let mut cursors = folder.cursors();
     for step in 0..steps {
         // Some partitions more often than others, but each at times.
         let n = (step * step + step / 2) % cursors.len();
         if let Some(delivery) = bus.next_delivery(&cursors[n], size) {
             cursors[n] = delivery.cursor;
-            folder.step(model, vec![delivery]).await.unwrap();
+            folder.step(vec![delivery]).await.unwrap();
         }
     }
 }
