@@ -101,7 +101,10 @@ async fn a_parked_key_holds_nobody_up_and_is_healed_by_a_rebuild() {
 
     // The row is lost, and the worker that remembers it stops: the payment then contradicts the rows.
     let data = app.data().clone();
-    let delete = format!("DELETE FROM reservations WHERE reservation_id = '{id}'");
+    // The server may still be closing the file.
+    let delete = format!(
+        "PRAGMA busy_timeout = 10000; DELETE FROM reservations WHERE reservation_id = '{id}'"
+    );
     let app = app
         .restart_after(|_| drop(sqlite(&data.join("read-model.db"), &delete)))
         .await;
