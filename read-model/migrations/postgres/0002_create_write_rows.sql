@@ -8,11 +8,11 @@ CREATE FUNCTION write_rows(
     shows_version integer, shows_keys text[], shows_documents text[],
     seat_plans_version integer, seat_plans_keys text[], seat_plans_documents text[],
     seat_maps_version integer, seat_maps_keys text[], seat_maps_documents text[],
-    reservations_version integer, reservations_keys text[], reservations_documents text[],
-    payments_version integer, payments_keys text[], payments_documents text[],
+    reservations_version integer, reservations_keys text[], reservations_documents text[], reservations_customers uuid[],
+    payments_version integer, payments_keys text[], payments_documents text[], payments_customers uuid[],
     accounts_version integer, accounts_keys text[], accounts_documents text[],
-    transactions_version integer, transactions_keys text[], transactions_documents text[],
-    sagas_version integer, sagas_keys text[], sagas_documents text[],
+    transactions_version integer, transactions_keys text[], transactions_documents text[], transactions_customers uuid[],
+    sagas_version integer, sagas_keys text[], sagas_documents text[], sagas_states text[],
     park_projections text[], park_versions integer[], park_keys text[], park_positions bigint[],
     park_partitions integer[], park_events text[], park_reasons text[], park_times bigint[],
     unpark_projections text[], unpark_versions integer[], unpark_keys text[], unpark_positions bigint[]
@@ -98,14 +98,16 @@ BEGIN
         ON CONFLICT (version, show_id) DO UPDATE SET document = excluded.document;
     END IF;
     IF cardinality(reservations_keys) > 0 THEN
-        INSERT INTO reservations (version, reservation_id, document)
-        SELECT reservations_version, key::uuid, document FROM unnest(reservations_keys, reservations_documents) AS wanted (key, document)
-        ON CONFLICT (version, reservation_id) DO UPDATE SET document = excluded.document;
+        INSERT INTO reservations (version, reservation_id, document, customer_id)
+        SELECT reservations_version, key::uuid, document, customer_id
+        FROM unnest(reservations_keys, reservations_documents, reservations_customers) AS wanted (key, document, customer_id)
+        ON CONFLICT (version, reservation_id) DO UPDATE SET document = excluded.document, customer_id = excluded.customer_id;
     END IF;
     IF cardinality(payments_keys) > 0 THEN
-        INSERT INTO payments (version, payment_id, document)
-        SELECT payments_version, key::uuid, document FROM unnest(payments_keys, payments_documents) AS wanted (key, document)
-        ON CONFLICT (version, payment_id) DO UPDATE SET document = excluded.document;
+        INSERT INTO payments (version, payment_id, document, customer_id)
+        SELECT payments_version, key::uuid, document, customer_id
+        FROM unnest(payments_keys, payments_documents, payments_customers) AS wanted (key, document, customer_id)
+        ON CONFLICT (version, payment_id) DO UPDATE SET document = excluded.document, customer_id = excluded.customer_id;
     END IF;
     IF cardinality(accounts_keys) > 0 THEN
         INSERT INTO accounts (version, customer_id, document)
@@ -113,14 +115,16 @@ BEGIN
         ON CONFLICT (version, customer_id) DO UPDATE SET document = excluded.document;
     END IF;
     IF cardinality(transactions_keys) > 0 THEN
-        INSERT INTO transactions (version, position, document)
-        SELECT transactions_version, key::bigint, document FROM unnest(transactions_keys, transactions_documents) AS wanted (key, document)
-        ON CONFLICT (version, position) DO UPDATE SET document = excluded.document;
+        INSERT INTO transactions (version, position, document, customer_id)
+        SELECT transactions_version, key::bigint, document, customer_id
+        FROM unnest(transactions_keys, transactions_documents, transactions_customers) AS wanted (key, document, customer_id)
+        ON CONFLICT (version, position) DO UPDATE SET document = excluded.document, customer_id = excluded.customer_id;
     END IF;
     IF cardinality(sagas_keys) > 0 THEN
-        INSERT INTO sagas (version, payment_id, document)
-        SELECT sagas_version, key::uuid, document FROM unnest(sagas_keys, sagas_documents) AS wanted (key, document)
-        ON CONFLICT (version, payment_id) DO UPDATE SET document = excluded.document;
+        INSERT INTO sagas (version, payment_id, document, state)
+        SELECT sagas_version, key::uuid, document, state
+        FROM unnest(sagas_keys, sagas_documents, sagas_states) AS wanted (key, document, state)
+        ON CONFLICT (version, payment_id) DO UPDATE SET document = excluded.document, state = excluded.state;
     END IF;
 
     -- An event that is parked already gets the new reason and time.

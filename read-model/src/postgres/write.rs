@@ -38,7 +38,8 @@ pub(super) async fn write(pool: &PgPool, write: &Write) -> Result<(), Error> {
     let call = Table::ALL.into_iter().fold(call, |call, table| {
         let rows = tables.iter().find(|(of, _)| *of == table);
         let rows = rows.map_or(&[][..], |(_, rows)| rows);
-        bind_rows(call, write.versions.get(table.projection()), rows)
+        let call = bind_rows(call, write.versions.get(table.projection()), rows);
+        bind_column(call, table, &write.rows)
     });
     let call = bind_unpark(bind_park(call, &write.park), write);
     call.execute(pool).await.map_err(refused)?;
@@ -63,6 +64,22 @@ fn bind_rows<'q>(call: Call<'q>, version: u32, rows: &'q [Document]) -> Call<'q>
     call.bind(short(version))
         .bind(rows.iter().map(|row| &*row.key).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| &*row.json).collect::<Vec<_>>())
+}
+
+/// What SQL filters a busy table by, row for row.
+fn bind_column<'q>(call: Call<'q>, table: Table, rows: &Rows) -> Call<'q> {
+    match table {
+        Table::Reservations => call.bind(ids(rows.reservations.values().map(|r| r.customer_id.0))),
+        Table::Payments => call.bind(ids(rows.payments.values().map(|p| p.customer_id.0))),
+        Table::Transactions => call.bind(ids(rows.transactions.values().map(|t| t.customer_id.0))),
+        Table::Sagas => {
+            let states = rows.sagas.values().map(|saga| saga.state.as_str());
+            call.bind(states.collect::<Vec<_>>())
+        }
+        Table::Concerts | Table::Shows | Table::SeatPlans | Table::SeatMaps | Table::Accounts => {
+            call
+        }
+    }
 }
 
 fn bind_park<'q>(call: Call<'q>, park: &'q [Parked]) -> Call<'q> {
