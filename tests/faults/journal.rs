@@ -17,6 +17,8 @@ pub(crate) struct Sent {
     pub(crate) key: String,
     pub(crate) body: Value,
     pub(crate) at: Instant,
+    /// When the answer came, or its absence was noticed.
+    pub(crate) answered: Instant,
     pub(crate) answer: Answer,
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use servers::StandbyOptions;
+use servers::{Cluster, StandbyOptions};
 
 use crate::{
     round::{rounds, under_load},
@@ -15,20 +15,36 @@ const AWAY: Duration = Duration::from_secs(10);
 /// The promoted standby takes writes once it has a standby of its own. The old primary comes back and takes none.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_logs_primary_is_killed_and_its_standby_promoted() {
+    let test = "the log's primary is killed and its standby promoted";
+    let what = "log primary killed, standby promoted, old one back";
+    fail_over(test, what, |_| {}, |_| {}).await;
+}
+
+/// When it wakes, the server that it knew answers again, and knows nothing of the fail-over.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_api_sleeps_through_the_logs_fail_over() {
+    let test = "a command API sleeps through the log's fail-over";
+    let what = "log fail-over, old one back, a command API asleep";
+    let sleep = |cluster: &Cluster| cluster.pause("command-api-2");
+    let wake = |cluster: &Cluster| cluster.resume("command-api-2");
+    fail_over(test, what, sleep, wake).await;
+}
+
+async fn fail_over(test: &str, what: &str, before: impl Fn(&Cluster), after: impl Fn(&Cluster)) {
     for _ in 0..rounds() {
-        let test = "the log's primary is killed and its standby promoted";
         let Some(mut turn) = Turn::begin(test).await else {
             return;
         };
-        let servers = &mut turn.stage.servers;
+        let (servers, cluster) = (&mut turn.stage.servers, &turn.stage.cluster);
         let mut next = None;
-        let what = "log primary killed, standby promoted, old one back";
-        under_load(&turn.stage.cluster, what, async |_| {
+        under_load(cluster, what, async |_| {
+            before(cluster);
             servers.log.kill();
             servers.log_standby.promote().await;
             let synchronous = StandbyOptions { synchronous: true };
             next = Some(servers.log_standby.standby(synchronous).await);
             servers.log.restart().await;
+            after(cluster);
         })
         .await;
         let events = "SELECT max(position) FROM events";

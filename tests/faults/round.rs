@@ -36,7 +36,6 @@ pub(crate) async fn under_load(cluster: &Cluster, what: &str, fault: impl AsyncF
     };
     let (began, ()) = tokio::join!(script, load.run());
     let settled = load.settle().await;
-    cluster.check().await;
     let acknowledged =
         |before: bool| load.count(|sent| sent.is_acknowledged() && (sent.at < began) == before);
     let not_served = load.count(|sent| sent.answer == Answer::NotServed && sent.at >= began);
@@ -50,7 +49,9 @@ pub(crate) async fn under_load(cluster: &Cluster, what: &str, fault: impl AsyncF
         settled.lost.to_string(),
         format!("{:.2} s", first.as_secs_f64()),
     ]);
-    assert_eq!(settled.lost, 0, "{what}: acknowledged commands were lost");
+    let kept = settled.lost == 0 && settled.unbalanced == 0;
+    assert!(kept, "{what}: {settled:?}\n{}", logs(cluster));
+    cluster.check().await;
 }
 
 async fn until(load: &Load<'_>, what: &str, acknowledged: impl Fn() -> usize) {
@@ -58,8 +59,19 @@ async fn until(load: &Load<'_>, what: &str, acknowledged: impl Fn() -> usize) {
     while acknowledged() < ACKNOWLEDGED {
         if Instant::now() > end {
             load.end();
-            panic!("{what}: {} commands were acknowledged", acknowledged());
+            let logs = logs(load.cluster);
+            panic!(
+                "{what}: {} commands were acknowledged\n{logs}",
+                acknowledged()
+            );
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// What the command APIs wrote last.
+fn logs(cluster: &Cluster) -> String {
+    let apis = ["command-api-1", "command-api-2"];
+    apis.map(|api| format!("{api}:\n{}\n", cluster.tail(api)))
+        .concat()
 }
