@@ -11,6 +11,7 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark may panic")]
 
 #[path = "../tests/faults/stage.rs"]
+#[expect(dead_code, reason = "faults hand a stage on; a benchmark needs one")]
 mod stage;
 
 use std::{

@@ -5,6 +5,8 @@ use std::{
     io::{self, Read, Seek, SeekFrom, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, bail};
@@ -13,6 +15,9 @@ use anyhow::{Context, bail};
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 const LOCK_FILE: &str = "frontrow.lock";
+/// How long a folder in use is tried again before it is refused, and how often.
+const LOCK_PATIENCE: Duration = Duration::from_millis(500);
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// A data folder that this process alone serves, for as long as the value lives. The operating system releases the lock when the
 /// process dies, however it dies.
@@ -37,7 +42,14 @@ impl DataFolder {
             .mode(FILE_MODE)
             .open(path.join(LOCK_FILE))
             .with_context(|| format!("the data folder {} can't be written", path.display()))?;
-        match lock.try_lock() {
+        // Whoever held it may be just ending, and a child that it was starting holds it until it runs.
+        let end = Instant::now() + LOCK_PATIENCE;
+        let mut tried = lock.try_lock();
+        while matches!(tried, Err(TryLockError::WouldBlock)) && Instant::now() < end {
+            thread::sleep(LOCK_PAUSE);
+            tried = lock.try_lock();
+        }
+        match tried {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let holder = holder(&mut lock).unwrap_or_else(|| "that is not named".to_owned());

@@ -46,7 +46,7 @@ pub(crate) struct Servers {
 
 impl Stage {
     /// Everything, started.
-    async fn set(test: &str) -> Option<Self> {
+    pub(crate) async fn set(test: &str) -> Option<Self> {
         let servers = Servers::start(test).await?;
         for (server, database) in [
             (&servers.log, "log"),
