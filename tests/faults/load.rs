@@ -26,6 +26,9 @@ const PACE: Duration = Duration::from_millis(100);
 /// Rows of the hall, and seats of a row: more than any round sells.
 const HALL: (u32, u32) = (50, 60);
 
+/// How long projections may take to show what was acknowledged.
+const CAUGHT_UP: Duration = Duration::from_mins(1);
+
 /// The customers of one round, and the show that they want.
 pub(crate) struct Load<'a> {
     pub(crate) cluster: &'a Cluster,
@@ -203,15 +206,24 @@ impl<'a> Load<'a> {
     }
 
     async fn balance(&self, customer: &Customer, position: u64) -> i64 {
-        let call = self
-            .client
-            .get(format!("{}/v1/me/points", self.cluster.query_url()))
-            .bearer_auth(&customer.token)
-            .header("at-least-position", position);
-        let points: Value = call.send().await.unwrap().json().await.unwrap();
-        points["balance"]
-            .as_i64()
-            .unwrap_or_else(|| panic!("no balance: {points}"))
+        let end = Instant::now() + CAUGHT_UP;
+        // Projections that lost a worker need the group's time to notice: the server says when to ask again.
+        let points = loop {
+            let call = self
+                .client
+                .get(format!("{}/v1/me/points", self.cluster.query_url()))
+                .bearer_auth(&customer.token)
+                .header("at-least-position", position);
+            let points: Value = call.send().await.unwrap().json().await.unwrap();
+            if points["code"] != "not_caught_up" || Instant::now() > end {
+                break points;
+            }
+        };
+        points["balance"].as_i64().unwrap_or_else(|| {
+            let members = ["relay-1", "relay-2", "projections-1", "projections-2"];
+            let tails = members.map(|member| self.cluster.tail(member)).join("\n");
+            panic!("no balance: {points}\n{tails}")
+        })
     }
 }
 

@@ -47,6 +47,10 @@ impl PostgresLeases {
         query: Query<'_, Postgres, PgArguments>,
     ) -> Result<Option<sqlx::postgres::PgRow>, Error> {
         let server = self.servers.current();
+        if let Err(error) = self.servers.usable() {
+            self.look_again(server.generation).await;
+            return Err(error.into());
+        }
         let call = timeout(CALL_TIMEOUT, query.fetch_optional(&server.pool));
         let (row, warning) = Notices::new().listen(call).await;
         let row = match row {

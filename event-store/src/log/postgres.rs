@@ -15,6 +15,7 @@
 
 mod arguments;
 mod confirm;
+mod fitness;
 mod follow;
 mod import;
 mod migrate;
@@ -132,7 +133,7 @@ impl PostgresEventLog {
     }
 
     async fn acquire(&self) -> Result<Confirming<'_>, Error> {
-        let server = self.shared.servers.current();
+        let server = self.shared.servers.usable()?;
         let connection = server.pool.acquire().await;
         Ok(Confirming {
             connection: connection.map_err(|e| unavailable(&e))?,
@@ -142,8 +143,8 @@ impl PostgresEventLog {
     }
 
     /// The pool of the server that holds the log now.
-    fn pool(&self) -> PgPool {
-        self.shared.servers.current().pool
+    fn pool(&self) -> Result<PgPool, Error> {
+        Ok(self.shared.servers.usable()?.pool)
     }
 }
 
@@ -186,20 +187,20 @@ impl EventLog for PostgresEventLog {
         after: u64,
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, Error> {
-        bounded(read::stream(&self.pool(), stream, after, limit)).await
+        bounded(read::stream(&self.pool()?, stream, after, limit)).await
     }
 
     async fn read_all(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, Error> {
-        bounded(read::all(&self.pool(), after, limit)).await
+        bounded(read::all(&self.pool()?, after, limit)).await
     }
 
     async fn head(&self) -> Result<Head, Error> {
-        let (head, _) = bounded(read::head(&self.pool())).await?;
+        let (head, _) = bounded(read::head(&self.pool()?)).await?;
         Ok(head)
     }
 
     async fn stream_heads(&self, streams: &[StreamId]) -> Result<Vec<Option<StreamHead>>, Error> {
-        bounded(read::stream_heads(&self.pool(), streams)).await
+        bounded(read::stream_heads(&self.pool()?, streams)).await
     }
 
     async fn known_commands(&self, ids: &[Uuid]) -> Result<Vec<Option<KnownCommand>>, Error> {
@@ -214,7 +215,7 @@ impl EventLog for PostgresEventLog {
     }
 
     async fn claim(&self, namespace: &str, key: &str) -> Result<Option<StreamId>, Error> {
-        bounded(read::claim(&self.pool(), namespace, key)).await
+        bounded(read::claim(&self.pool()?, namespace, key)).await
     }
 
     async fn due(
@@ -223,11 +224,11 @@ impl EventLog for PostgresEventLog {
         now: DateTime<Utc>,
         limit: usize,
     ) -> Result<Vec<Due>, Error> {
-        bounded(read::due(&self.pool(), aggregate_type, now, limit)).await
+        bounded(read::due(&self.pool()?, aggregate_type, now, limit)).await
     }
 
     async fn next_due(&self, aggregate_type: &str) -> Result<Option<DateTime<Utc>>, Error> {
-        bounded(read::next_due(&self.pool(), aggregate_type)).await
+        bounded(read::next_due(&self.pool()?, aggregate_type)).await
     }
 
     async fn load_snapshot(
@@ -235,11 +236,11 @@ impl EventLog for PostgresEventLog {
         stream: &StreamId,
         schema: u32,
     ) -> Result<Option<Snapshot>, Error> {
-        bounded(read::snapshot(&self.pool(), stream, schema)).await
+        bounded(read::snapshot(&self.pool()?, stream, schema)).await
     }
 
     async fn save_snapshot(&self, snapshot: Snapshot) -> Result<(), Error> {
-        let pool = self.pool();
+        let pool = self.pool()?;
         let saved = sqlx::query(sql!("save_snapshot"))
             .bind(&*snapshot.stream.aggregate_type)
             .bind(&*snapshot.stream.aggregate_id)
@@ -254,7 +255,7 @@ impl EventLog for PostgresEventLog {
         let mut forgotten = 0;
         // Each step is a transaction of its own.
         loop {
-            let pool = self.pool();
+            let pool = self.pool()?;
             let step = sqlx::query_as(sql!("prune_commands"))
                 .bind(before)
                 .bind(PRUNE_EVENTS)
@@ -269,7 +270,7 @@ impl EventLog for PostgresEventLog {
     }
 
     async fn pruned_until(&self) -> Result<Position, Error> {
-        bounded(read::pruned(&self.pool())).await
+        bounded(read::pruned(&self.pool()?)).await
     }
 
     async fn list_stream_heads(
@@ -277,7 +278,7 @@ impl EventLog for PostgresEventLog {
         after: Option<&StreamId>,
         limit: usize,
     ) -> Result<Vec<(StreamId, StreamHead)>, Error> {
-        bounded(read::list_stream_heads(&self.pool(), after, limit)).await
+        bounded(read::list_stream_heads(&self.pool()?, after, limit)).await
     }
 
     async fn list_claims(
@@ -285,7 +286,7 @@ impl EventLog for PostgresEventLog {
         after: Option<(&str, &str)>,
         limit: usize,
     ) -> Result<Vec<Claim>, Error> {
-        bounded(read::list_claims(&self.pool(), after, limit)).await
+        bounded(read::list_claims(&self.pool()?, after, limit)).await
     }
 
     async fn list_commands(
@@ -293,7 +294,7 @@ impl EventLog for PostgresEventLog {
         after: Option<Uuid>,
         limit: usize,
     ) -> Result<Vec<KnownCommand>, Error> {
-        bounded(read::list_commands(&self.pool(), after, limit)).await
+        bounded(read::list_commands(&self.pool()?, after, limit)).await
     }
 
     fn is_shared(&self) -> bool {

@@ -21,14 +21,32 @@ const CHANNEL: &str = "event_log";
 /// How long looking may take before the server counts as gone.
 const POLL_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// How often all servers of the log are asked for their timelines. One that is back from a failure answers as if nothing had happened,
+/// and who only reads would go on with it: this bounds for how long.
+const SURVEY: Duration = Duration::from_secs(2);
+
 /// Follows the head, from server to server.
 pub(super) async fn run(shared: Arc<Shared>, head: watch::Sender<Position>, every: Duration) {
+    tokio::join!(follow_each(&shared, &head, every), survey(&shared));
+}
+
+/// Notices a server that was promoted while another answers still, or again. Beside the following: one that is silent holds nobody up.
+async fn survey(shared: &Shared) {
+    let mut pause = interval(SURVEY);
+    pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while shared.servers.are_several() {
+        pause.tick().await;
+        shared.servers.survey().await;
+    }
+}
+
+async fn follow_each(shared: &Shared, head: &watch::Sender<Position>, every: Duration) {
     let mut pause = interval(every);
     pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         pause.tick().await;
         let server = shared.servers.current();
-        let Err(error) = follow(&shared, &server, &head, every).await;
+        let Err(error) = follow(shared, &server, head, every).await;
         tracing::warn!(%error, "can't look for new events");
         if let Err(error) = shared.servers.look_again(server.generation).await {
             tracing::warn!(%error, "no server holds the log at present");
@@ -66,6 +84,7 @@ async fn follow(
                 "the log moved to another server".to_owned(),
             ));
         }
+        shared.servers.usable()?;
     }
 }
 

@@ -14,21 +14,18 @@ use std::{
     time::Duration,
 };
 
-use futures::{
-    FutureExt,
-    future::{BoxFuture, join_all},
-};
+use futures::future::join_all;
 use sqlx::{
-    ConnectOptions, Connection, PgConnection, PgPool, Row,
-    postgres::{PgConnectOptions, PgPoolOptions, PgRow},
+    ConnectOptions, Connection, PgConnection, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
 };
-use tokio::{sync::Mutex, time::timeout};
+use tokio::sync::Mutex;
 
-use super::{Access, Durability, Options, migrate, sql, unavailable};
+use super::{
+    Access, Durability, Options,
+    fitness::{Found, check_writable, connect, diverged, find, settings},
+};
 use crate::log::Error;
-
-/// How long a server may take to accept a connection and tell what it is.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long a reader waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -44,6 +41,8 @@ pub(crate) struct Server {
     options: PgConnectOptions,
     /// Tells this choice of a server from an earlier one.
     pub(crate) generation: u64,
+    /// 0 for a standby.
+    timeline: u64,
     names_standby: bool,
 }
 
@@ -53,21 +52,11 @@ pub(crate) struct Servers {
     candidates: Vec<PgConnectOptions>,
     options: Options,
     current: RwLock<Server>,
-    /// The newest timeline that was seen: an older one is history.
+    /// The newest epoch that was seen: an older one is history.
     epoch: AtomicU64,
+    /// The newest timeline of any server that answered.
+    newest: AtomicU64,
     looking: Mutex<()>,
-}
-
-/// What a server tells of itself.
-#[derive(Debug, Clone)]
-struct Settings {
-    /// A setting without which a crash may lose what was synced.
-    off: Option<String>,
-    synchronous_commit: String,
-    names_standby: bool,
-    encoding: String,
-    in_recovery: bool,
-    timeline: u64,
 }
 
 impl Servers {
@@ -77,14 +66,15 @@ impl Servers {
             .split(',')
             .map(|url| parse(url.trim(), options.durability))
             .collect::<Result<_, _>>()?;
-        let found = find(&candidates, &options, 0).await?;
-        let epoch = found.timeline;
+        let (epoch, found) = find(&candidates, &options, 0).await;
+        let found = found?;
         let server = found.into_server(&options, 1);
         Ok(Arc::new(Self {
             candidates,
             options,
             current: RwLock::new(server),
             epoch: AtomicU64::new(epoch),
+            newest: AtomicU64::new(epoch),
             looking: Mutex::new(()),
         }))
     }
@@ -93,6 +83,17 @@ impl Servers {
     pub(crate) fn current(&self) -> Server {
         let current = self.current.read();
         current.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The server that was found last, unless a newer timeline was seen since: then what it has may not be the log any more, and nothing
+    /// is read of it, although it may be back.
+    pub(crate) fn usable(&self) -> Result<Server, Error> {
+        let server = self.current();
+        let newest = self.newest.load(Ordering::Relaxed);
+        if server.timeline != 0 && server.timeline < newest {
+            return Err(Error::Unavailable(diverged(server.timeline, newest)));
+        }
+        Ok(server)
     }
 
     /// Whether the log was opened for reading only.
@@ -105,6 +106,25 @@ impl Servers {
         self.epoch.fetch_max(epoch, Ordering::Relaxed);
     }
 
+    /// Whether there are several.
+    pub(super) fn are_several(&self) -> bool {
+        self.candidates.len() > 1
+    }
+
+    /// Asks all for their timelines.
+    pub(super) async fn survey(&self) {
+        let timelines = self.candidates.iter().map(async |candidate| {
+            let mut connection = connect(candidate).await?;
+            let settings = settings(&mut connection).await?;
+            drop(connection.close().await);
+            Ok::<_, Error>(settings.timeline)
+        });
+        // Who does not answer tells nothing.
+        let timelines = join_all(timelines).await.into_iter().flatten();
+        self.newest
+            .fetch_max(timelines.max().unwrap_or_default(), Ordering::Relaxed);
+    }
+
     /// Looks for the server again after `instead_of` failed; several that fail at once look once. Even if it is the same one, its
     /// connections are new: those that were open may be broken.
     pub(crate) async fn look_again(&self, instead_of: u64) -> Result<Server, Error> {
@@ -114,13 +134,15 @@ impl Servers {
             return Ok(current);
         }
         let seen = self.epoch.load(Ordering::Relaxed);
-        let found = find(&self.candidates, &self.options, seen).await;
+        let (newest, found) = find(&self.candidates, &self.options, seen).await;
+        // Noted even where no server is fit: one that was promoted and has no standby yet rules out the one before it.
+        self.newest.fetch_max(newest, Ordering::Relaxed);
+        self.saw(newest);
         // It was fit once: what makes it unfit now may pass.
         let found = found.map_err(|e| match e {
             Error::Refused(why) => Error::Unavailable(why),
             other => other,
         })?;
-        self.saw(found.timeline);
         let server = found.into_server(&self.options, current.generation + 1);
         tracing::info!(
             server.host = server.options.get_host(),
@@ -141,6 +163,12 @@ impl Servers {
             ));
         }
         let server = self.current();
+        // An append ended without a good answer, or there was none yet. Of several servers the one that was used may be back from a
+        // failure during which another was promoted: it can't know that, so all are asked.
+        if self.are_several() {
+            let server = self.look_again(server.generation).await?;
+            return self.connect_writer_to(&server).await;
+        }
         match self.connect_writer_to(&server).await {
             Err(Error::Unavailable(_) | Error::Refused(_)) => {
                 let server = self.look_again(server.generation).await?;
@@ -192,13 +220,6 @@ pub(super) struct Writer {
     pub(super) needs_standby: bool,
 }
 
-/// A server that was found fit.
-struct Found {
-    candidate: PgConnectOptions,
-    timeline: u64,
-    names_standby: bool,
-}
-
 impl Found {
     fn into_server(self, options: &Options, generation: u64) -> Server {
         let lock_ms = options.lock_timeout.as_millis().to_string();
@@ -215,6 +236,7 @@ impl Found {
             pool,
             options: self.candidate,
             generation,
+            timeline: self.timeline,
             names_standby: self.names_standby,
         }
     }
@@ -235,147 +257,4 @@ fn parse(url: &str, durability: Durability) -> Result<PgConnectOptions, Error> {
         Durability::Replicated => options,
         Durability::Single => options.options([("synchronous_commit", "local")]),
     })
-}
-
-async fn connect(options: &PgConnectOptions) -> Result<PgConnection, Error> {
-    let connected = timeout(CONNECT_TIMEOUT, PgConnection::connect_with(options)).await;
-    connected
-        .map_err(|_| Error::Unavailable(format!("{} does not answer", options.get_host())))?
-        .map_err(|e| unavailable(&e))
-}
-
-/// The fit server on the newest timeline; where none is fit, why the last was not.
-async fn find(
-    candidates: &[PgConnectOptions],
-    options: &Options,
-    seen: u64,
-) -> Result<Found, Error> {
-    let looks = candidates
-        .iter()
-        .map(|candidate| inspect(candidate, options, seen).boxed());
-    let looks: Vec<BoxFuture<'_, Result<Found, Error>>> = looks.collect();
-    let looked = join_all(looks).await;
-    let (mut best, mut why) = (None::<Found>, None);
-    for result in looked {
-        match result {
-            Ok(found) => {
-                let newer = |best: &Found| found.timeline > best.timeline;
-                if best.as_ref().is_none_or(newer) {
-                    best = Some(found);
-                }
-            }
-            // A refusal tells more than a silence.
-            Err(error @ Error::Refused(_)) => why = Some(error),
-            Err(error) => why = why.or(Some(error)),
-        }
-    }
-    let none = || Error::Refused("no URL of the log is given".to_owned());
-    best.ok_or_else(|| why.unwrap_or_else(none))
-}
-
-async fn inspect(
-    candidate: &PgConnectOptions,
-    options: &Options,
-    seen: u64,
-) -> Result<Found, Error> {
-    let mut connection = connect(candidate).await?;
-    let settings = settings(&mut connection).await?;
-    if settings.encoding != "UTF8" {
-        return Err(Error::Refused(format!(
-            "the log needs a database in UTF8, but it is in {}",
-            settings.encoding
-        )));
-    }
-    if options.access == Access::ReadWrite {
-        check_durable(&settings, options.durability)?;
-        migrate::migrate(&mut connection).await?;
-        check_writable(&mut connection, &settings, options, seen).await?;
-    } else {
-        migrate::check(&mut connection).await?;
-    }
-    drop(connection.close().await);
-    Ok(Found {
-        candidate: candidate.clone(),
-        timeline: settings.timeline,
-        names_standby: settings.names_standby,
-    })
-}
-
-async fn settings(connection: &mut PgConnection) -> Result<Settings, Error> {
-    let row = sqlx::query(sql!("read_settings")).fetch_one(connection);
-    let read = |row: PgRow| {
-        let timeline: i64 = row.try_get("timeline")?;
-        Ok(Settings {
-            off: row.try_get("off")?,
-            synchronous_commit: row.try_get("synchronous_commit")?,
-            names_standby: row.try_get("names_standby")?,
-            encoding: row.try_get("encoding")?,
-            in_recovery: row.try_get("in_recovery")?,
-            timeline: u64::try_from(timeline).unwrap_or_default(),
-        })
-    };
-    row.await.and_then(read).map_err(|e| unavailable(&e))
-}
-
-/// Refuses settings under which what was acknowledged could be lost, and a server that takes no writes.
-fn check_durable(settings: &Settings, durability: Durability) -> Result<(), Error> {
-    let off = |name: &str| {
-        Err(Error::Refused(format!(
-            "the log needs Postgres's {name} on, but it is off: acknowledged events could be lost with the power"
-        )))
-    };
-    if settings.in_recovery {
-        return Err(Error::Refused(
-            "the server is a standby and takes no writes: name its primary, or open the log for reading only"
-                .to_owned(),
-        ));
-    }
-    if let Some(name) = &settings.off {
-        return off(name);
-    }
-    match (&*settings.synchronous_commit, durability) {
-        ("off", _) => off("synchronous_commit"),
-        ("local", Durability::Replicated) => Err(Error::Refused(
-            "the log needs Postgres's synchronous_commit on, but it is local: a fail-over could lose acknowledged \
-             events. Single durability allows it"
-                .to_owned(),
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// Refuses a server whose history is not the newest, and a promoted one without a standby.
-async fn check_writable(
-    connection: &mut PgConnection,
-    settings: &Settings,
-    options: &Options,
-    seen: u64,
-) -> Result<(), Error> {
-    check_durable(settings, options.durability)?;
-    let epochs: (i64, i64) = sqlx::query_as(sql!("read_epochs"))
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(|e| unavailable(&e))?;
-    let [began, present] = <[i64; 2]>::from(epochs).map(|e| u64::try_from(e).unwrap_or_default());
-    let timeline = settings.timeline;
-    if timeline < present.max(seen) {
-        return Err(Error::Refused(format!(
-            "history diverged: the server is on timeline {timeline}, but the log has come to epoch {}: another server \
-             was promoted, and this one may hold events that are not part of the log",
-            present.max(seen)
-        )));
-    }
-    if timeline > began && options.durability == Durability::Replicated {
-        let standbys: i64 = sqlx::query_scalar(sql!("read_standbys"))
-            .fetch_one(connection)
-            .await
-            .map_err(|e| unavailable(&e))?;
-        if standbys == 0 {
-            return Err(Error::Refused(format!(
-                "the log was promoted (it began in epoch {began}, the server is on timeline {timeline}) and has no \
-                 synchronous standby: give it one, or open it with single durability"
-            )));
-        }
-    }
-    Ok(())
 }
