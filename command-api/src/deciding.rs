@@ -4,7 +4,9 @@ use std::marker::PhantomData;
 
 use chrono::{DateTime, Utc};
 use cqrs_es::DomainEvent as _;
-use domain::{DomainEvent, concert, customer, operation, payment, point_account, show, venue};
+use domain::{
+    DomainEvent, concert, customer, operation, payment, point_account, show, venue, waiting_room,
+};
 use event_store::{
     RecordedEvent, StreamId,
     claims::ClaimChange,
@@ -38,6 +40,7 @@ stored! {
     point_account::PointAccount, PointAccount;
     customer::Customer, Customer;
     operation::Operation, Operation;
+    waiting_room::WaitingRoom, WaitingRoom;
 }
 
 /// Runs the aggregate `A` on the executor: the glue between two crates that don't know each other.

@@ -51,4 +51,6 @@ id! {
     PaymentId;
     /// One top-up of points.
     ChargeId;
+    /// A place in a show's queue; also the id of the pass that it leads to.
+    EntryId;
 }

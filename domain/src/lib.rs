@@ -24,6 +24,7 @@ mod testing;
 mod text;
 pub mod time;
 pub mod venue;
+pub mod waiting_room;
 
 pub use crate::{
     aggregate::{Aggregate, ClaimChange},

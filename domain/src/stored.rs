@@ -9,6 +9,7 @@ use serde::{
 
 use crate::{
     aggregate::Aggregate, concert, customer, operation, payment, point_account, show, venue,
+    waiting_room,
 };
 
 /// An event of any aggregate.
@@ -28,6 +29,8 @@ pub enum DomainEvent {
     Customer(customer::Event),
     /// Of an operation.
     Operation(operation::Event),
+    /// Of a waiting room.
+    WaitingRoom(waiting_room::Event),
 }
 
 /// Why a stored event is not understood. All but `Malformed` mean that it was written by a newer release.
@@ -104,6 +107,9 @@ impl DomainEvent {
             operation::Operation::TYPE => stored
                 .read(&operation::upcast::upcasters())
                 .map(Self::Operation),
+            waiting_room::WaitingRoom::TYPE => stored
+                .read(&waiting_room::upcast::upcasters())
+                .map(Self::WaitingRoom),
             unknown => Err(DecodeError::UnknownAggregateType {
                 aggregate_type: unknown.to_owned(),
             }),

@@ -17,7 +17,7 @@ use std::{
 use domain::{
     Aggregate, DecodeError, DomainEvent, concert::Concert, customer::Customer,
     operation::Operation, payment::Payment, point_account::PointAccount, show::Show,
-    stored::event_types, venue::Venue,
+    stored::event_types, venue::Venue, waiting_room::WaitingRoom,
 };
 use serde_json::Value;
 
@@ -35,6 +35,7 @@ fn known() -> BTreeMap<&'static str, &'static str> {
         .chain(of::<PointAccount>())
         .chain(of::<Customer>())
         .chain(of::<Operation>())
+        .chain(of::<WaitingRoom>())
         .collect()
 }
 
@@ -60,6 +61,7 @@ fn rewritten(event: &DomainEvent) -> Value {
         DomainEvent::PointAccount(event) => serde_json::to_value(event),
         DomainEvent::Customer(event) => serde_json::to_value(event),
         DomainEvent::Operation(event) => serde_json::to_value(event),
+        DomainEvent::WaitingRoom(event) => serde_json::to_value(event),
     }
     .unwrap()
 }
@@ -111,7 +113,7 @@ fn every_event_has_a_fixture() {
     let events: BTreeSet<&str> = known().into_keys().collect();
     assert_eq!(
         events.len(),
-        31,
+        35,
         "a new event needs a fixture, and its name is permanent"
     );
     assert_eq!(

@@ -51,7 +51,8 @@ impl Projection for Catalogue {
             | DomainEvent::Payment(_)
             | DomainEvent::PointAccount(_)
             | DomainEvent::Customer(_)
-            | DomainEvent::Operation(_) => {}
+            | DomainEvent::Operation(_)
+            | DomainEvent::WaitingRoom(_) => {}
         }
     }
 
@@ -63,7 +64,8 @@ impl Projection for Catalogue {
             | DomainEvent::Payment(_)
             | DomainEvent::PointAccount(_)
             | DomainEvent::Customer(_)
-            | DomainEvent::Operation(_) => Ok(()),
+            | DomainEvent::Operation(_)
+            | DomainEvent::WaitingRoom(_) => Ok(()),
         }
     }
 }

@@ -21,7 +21,8 @@ fn payment_event(event: &DomainEvent) -> Option<&payment::Event> {
         | DomainEvent::Show(_)
         | DomainEvent::PointAccount(_)
         | DomainEvent::Customer(_)
-        | DomainEvent::Operation(_) => None,
+        | DomainEvent::Operation(_)
+        | DomainEvent::WaitingRoom(_) => None,
     }
 }
 

@@ -21,7 +21,8 @@ fn points_event(event: &DomainEvent) -> Option<&point_account::Event> {
         | DomainEvent::Show(_)
         | DomainEvent::Payment(_)
         | DomainEvent::Customer(_)
-        | DomainEvent::Operation(_) => None,
+        | DomainEvent::Operation(_)
+        | DomainEvent::WaitingRoom(_) => None,
     }
 }
 

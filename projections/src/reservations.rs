@@ -49,7 +49,8 @@ fn changed_by(event: &DomainEvent) -> Option<ReservationId> {
         | DomainEvent::Concert(_)
         | DomainEvent::PointAccount(_)
         | DomainEvent::Customer(_)
-        | DomainEvent::Operation(_) => None,
+        | DomainEvent::Operation(_)
+        | DomainEvent::WaitingRoom(_) => None,
     }
 }
 
@@ -81,7 +82,8 @@ impl Projection for Reservations {
             | DomainEvent::Concert(_)
             | DomainEvent::PointAccount(_)
             | DomainEvent::Customer(_)
-            | DomainEvent::Operation(_) => {}
+            | DomainEvent::Operation(_)
+            | DomainEvent::WaitingRoom(_) => {}
         }
         Ok(())
     }

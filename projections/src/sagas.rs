@@ -35,7 +35,8 @@ fn changed_by(event: &Event) -> Option<PaymentId> {
         | DomainEvent::Concert(_)
         | DomainEvent::PointAccount(_)
         | DomainEvent::Customer(_)
-        | DomainEvent::Operation(_) => None,
+        | DomainEvent::Operation(_)
+        | DomainEvent::WaitingRoom(_) => None,
     }
 }
 
@@ -120,6 +121,7 @@ fn next_state(row: &mut Saga, event: &DomainEvent) -> SagaState {
         | DomainEvent::Concert(_)
         | DomainEvent::PointAccount(_)
         | DomainEvent::Customer(_)
-        | DomainEvent::Operation(_) => row.state,
+        | DomainEvent::Operation(_)
+        | DomainEvent::WaitingRoom(_) => row.state,
     }
 }

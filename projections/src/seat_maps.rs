@@ -45,7 +45,8 @@ impl Projection for SeatMaps {
             | DomainEvent::Payment(_)
             | DomainEvent::PointAccount(_)
             | DomainEvent::Customer(_)
-            | DomainEvent::Operation(_) => {}
+            | DomainEvent::Operation(_)
+            | DomainEvent::WaitingRoom(_) => {}
         }
     }
 
@@ -58,7 +59,8 @@ impl Projection for SeatMaps {
             | DomainEvent::Payment(_)
             | DomainEvent::PointAccount(_)
             | DomainEvent::Customer(_)
-            | DomainEvent::Operation(_) => return Ok(()),
+            | DomainEvent::Operation(_)
+            | DomainEvent::WaitingRoom(_) => return Ok(()),
         };
         let id = ShowId(event.id);
         if let show::Event::ShowScheduled { .. } = show {
