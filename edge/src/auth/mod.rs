@@ -16,6 +16,7 @@
 //! ```
 
 mod cache;
+mod document;
 mod pem;
 mod public_key;
 mod signer;

@@ -150,6 +150,14 @@ impl Signer {
         self.public.clone()
     }
 
+    pub(super) fn kid(&self) -> &str {
+        &self.public.kid
+    }
+
+    pub(super) fn encoding_key(&self) -> &EncodingKey {
+        &self.key
+    }
+
     /// A token for `principal`, valid from `now` for `ttl` (whole seconds).
     pub fn issue(&self, principal: Principal, now: DateTime<Utc>, ttl: Duration) -> String {
         self.sign(principal, None, now, ttl)

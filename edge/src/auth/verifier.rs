@@ -83,6 +83,10 @@ impl Verifier {
         Ok(authenticated)
     }
 
+    pub(super) fn key(&self, kid: &str) -> Option<&DecodingKey> {
+        self.keys.get(kid)
+    }
+
     /// The claims of a token whose signature, algorithm, issuer and audience are right.
     fn claims(&self, token: &str) -> Result<Claims, Refusal> {
         let kid = decode_header(token)
