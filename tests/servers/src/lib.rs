@@ -1,7 +1,7 @@
 //! The real servers that the tests run against.
 //!
 //! `tests/run` starts those that all tests share and tells the tests by these variables; a test that finds its variable unset is skipped,
-//! and says so. A test that breaks a server starts one of its own: [`Postgres`], [`Kafka`], [`Haproxy`].
+//! and says so. A test that breaks a server starts one of its own: [`Postgres`], [`Kafka`], [`Haproxy`], [`Redis`].
 //! A [`Cluster`] is the program itself, its roles in processes of their own on these servers.
 //!
 //! | Variable | What |
@@ -9,6 +9,7 @@
 //! | `FRONTROW_TEST_LOG_URL` | Postgres with a synchronous standby, for the log: an administrator's URL |
 //! | `FRONTROW_TEST_READ_MODEL_URL` | Postgres with a streaming replica, for the read model: an administrator's URL |
 //! | `FRONTROW_TEST_READ_MODEL_REPLICA_URL` | That replica |
+//! | `FRONTROW_TEST_REDIS_URL` | Redis, for the waiting room |
 //! | `FRONTROW_TEST_KAFKA` | Kafka's bootstrap servers |
 //! | `FRONTROW_TEST_KAFKA_MOCK` | Set where these are librdkafka's mock cluster |
 //! | `FRONTROW_TEST_SKIPPED` | A file to which each skipped test adds a line |
@@ -22,6 +23,7 @@ mod home;
 mod kafka;
 mod notes;
 mod postgres;
+mod redis;
 mod wait;
 
 pub use cluster::{Cluster, Layout, Stores};
@@ -31,6 +33,7 @@ pub use home::Home;
 pub use kafka::Kafka;
 pub use notes::{fault, skip};
 pub use postgres::{Options, Postgres, StandbyOptions};
+pub use redis::Redis;
 
 /// Where Kafka listens, for a test that librdkafka's mock cluster serves as well; a run against that is noted as skipped all the same.
 /// `None`, and a note that `test` was skipped, where there is neither. Topics are shared: give yours unique names.
@@ -48,6 +51,11 @@ pub fn apache_kafka(test: &str) -> Option<String> {
         return None;
     }
     variable("FRONTROW_TEST_KAFKA", test)
+}
+
+/// Where Redis is; `None`, and a note that `test` was skipped, where there is none. It is shared: keep to keys of your own.
+pub fn redis(test: &str) -> Option<String> {
+    variable("FRONTROW_TEST_REDIS_URL", test)
 }
 
 fn mocked() -> bool {

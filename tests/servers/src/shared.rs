@@ -6,7 +6,7 @@ use std::{
 };
 
 use rdkafka::mocking::MockCluster;
-use servers::{Kafka, Options, Postgres, StandbyOptions};
+use servers::{Kafka, Options, Postgres, Redis, StandbyOptions};
 
 /// What of them could be started. They go with the value.
 #[derive(Debug, Default)]
@@ -17,6 +17,7 @@ pub(crate) struct Shared {
     read_model: Option<(Postgres, Postgres)>,
     kafka: Option<Kafka>,
     mock: Option<MockKafka>,
+    redis: Option<Redis>,
     /// What could not be started, and why.
     pub(crate) missing: Vec<String>,
 }
@@ -26,14 +27,19 @@ impl Shared {
         let log = pair("the log", true);
         let read_model = pair("the read model", false);
         let kafka = Kafka::try_start("the bus");
-        let (log, read_model, kafka) = tokio::join!(log, read_model, kafka);
+        let redis = Redis::try_start(false);
+        let (log, read_model, kafka, redis) = tokio::join!(log, read_model, kafka, redis);
         let mut shared = Self {
             log,
             read_model,
+            redis,
             ..Self::default()
         };
         if shared.log.is_none() || shared.read_model.is_none() {
             shared.missing.push("Postgres is not installed".to_owned());
+        }
+        if shared.redis.is_none() {
+            shared.missing.push("Redis is not installed".to_owned());
         }
         match kafka {
             Ok(kafka) => shared.kafka = Some(kafka),
@@ -66,6 +72,9 @@ impl Shared {
         if let Some(kafka) = &self.kafka {
             variables.push(("FRONTROW_TEST_KAFKA", kafka.brokers()));
         }
+        if let Some(redis) = &self.redis {
+            variables.push(("FRONTROW_TEST_REDIS_URL", redis.url()));
+        }
         if let Some(mock) = &self.mock {
             variables.push(("FRONTROW_TEST_KAFKA", mock.brokers.clone()));
             variables.push(("FRONTROW_TEST_KAFKA_MOCK", "1".to_owned()));
@@ -79,6 +88,7 @@ impl Shared {
         let postgres = pairs.flat_map(|(first, second)| [first.describe(), second.describe()]);
         postgres
             .chain(self.kafka.iter().map(Kafka::describe))
+            .chain(self.redis.iter().map(Redis::describe))
             .collect()
     }
 }
