@@ -48,7 +48,9 @@ impl Role {
     /// What it holds open.
     fn needs(self) -> &'static [Port] {
         match self {
-            Self::CommandApi | Self::ProcessManagers => &[Port::Log, Port::KeyStore],
+            Self::CommandApi | Self::ProcessManagers => {
+                &[Port::Log, Port::KeyStore, Port::WaitingRoom]
+            }
             Self::Relay => &[Port::Log, Port::Bus],
             Self::Projections | Self::QueryApi => &[Port::Bus, Port::ReadModel],
             Self::Audit => &[Port::Log, Port::Bus, Port::ReadModel],
@@ -167,6 +169,7 @@ mod tests {
         for wanted in [
             "log.url (sqlite:log.db)",
             "bus.url (log:)",
+            "waiting_room.url (memory:)",
             "auth.signing_key",
         ] {
             assert!(error.contains(wanted), "{error}");
@@ -184,6 +187,7 @@ mod tests {
         let mut settings = Settings::defaults();
         "postgres://h/log".clone_into(&mut settings.log.url);
         "postgres://h/keys".clone_into(&mut settings.key_store.url);
+        "redis://h:6379".clone_into(&mut settings.waiting_room.url);
         let managers: Roles = "process-managers".parse().unwrap();
         managers.check_shared(&settings).unwrap();
         let commands: Roles = "process-managers,command-api".parse().unwrap();

@@ -34,6 +34,7 @@ codes! {
     ALREADY_ANNOUNCED = "already_announced" CONFLICT;
     ALREADY_CONFIRMED = "already_confirmed" CONFLICT;
     ALREADY_EXTENDED = "already_extended" CONFLICT;
+    ALREADY_IN_WAITING_ROOM = "already_in_waiting_room" CONFLICT;
     ALREADY_PAID = "already_paid" CONFLICT;
     ALREADY_REFUNDED = "already_refunded" CONFLICT;
     ALREADY_REGISTERED = "already_registered" CONFLICT;
@@ -58,6 +59,7 @@ codes! {
     INVALID_SEATING_PLAN = "invalid_seating_plan" UNPROCESSABLE_ENTITY;
     INVALID_SELECTION = "invalid_selection" BAD_REQUEST;
     INVALID_STANDING_AREA = "invalid_standing_area" UNPROCESSABLE_ENTITY;
+    NOT_ADMITTED = "not_admitted" FORBIDDEN;
     NOT_BLOCKED = "not_blocked" CONFLICT;
     NOT_CONFIRMED = "not_confirmed" CONFLICT;
     NOT_FOUND = "not_found" NOT_FOUND;
@@ -80,5 +82,6 @@ codes! {
     UNAVAILABLE = "unavailable" SERVICE_UNAVAILABLE;
     UNKNOWN_CATEGORY = "unknown_category" UNPROCESSABLE_ENTITY;
     UNKNOWN_SEATS = "unknown_seats" UNPROCESSABLE_ENTITY;
-    WAITING_ROOM_UNSUPPORTED = "waiting_room_unsupported" UNPROCESSABLE_ENTITY;
+    WAITING_ROOM_CLOSED = "waiting_room_closed" CONFLICT;
+    WAITING_ROOM_PAUSED = "waiting_room_paused" CONFLICT;
 }

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use domain::{concert, customer, payment, point_account, show, venue};
+use domain::{concert, customer, payment, point_account, show, venue, waiting_room};
 use edge::problem::Problem;
 use event_store::{Position, executor, log};
 
 use crate::{
     codes::{self, Code},
     credentials, key_store, passwords, personal_data,
+    waiting_room::{Error as RoomError, rooms},
 };
 
 /// When to try again after a queue was full or others kept winning: both last milliseconds.
@@ -82,6 +83,25 @@ pub fn credentials_failed(error: &credentials::Error) -> Problem {
     match error {
         credentials::Error::Unavailable(_) => store_unavailable("credentials", error),
         credentials::Error::Refused(_) => Problem::internal(error),
+    }
+}
+
+/// A waiting room's error as an answer.
+pub fn waiting_room_failed(error: &rooms::Error, now: DateTime<Utc>) -> Problem {
+    match error {
+        rooms::Error::None => Problem::not_found("waiting room"),
+        rooms::Error::Closed => problem(codes::WAITING_ROOM_CLOSED, error.to_string()),
+        rooms::Error::Store(RoomError::Refused(_)) => Problem::internal(error),
+        rooms::Error::Store(
+            error @ (RoomError::Unavailable(_)
+            | RoomError::NotOpen
+            | RoomError::NoNumbers { .. }
+            | RoomError::TooLate),
+        ) => store_unavailable("waiting room", error),
+        rooms::Error::Room(error) => refused(error, now),
+        rooms::Error::Show(error) => refused(error, now),
+        rooms::Error::Log(error) => log_failed(error),
+        rooms::Error::Keys(error) => key_store_failed(error),
     }
 }
 
@@ -194,6 +214,8 @@ impl Refusal for show::Error {
                 .retry_after((*on_sale_at - now).to_std().unwrap_or_default()),
             Self::OffSale { off_sale_at } => say(codes::OFF_SALE).with("off_sale_at", off_sale_at),
             Self::ShowCancelled => say(codes::SHOW_CANCELLED),
+            Self::NotAdmitted => say(codes::NOT_ADMITTED),
+            Self::PassUsed => say(codes::NOT_ADMITTED).with("reason", "used"),
             Self::HoldExpired { expired_at } => {
                 say(codes::HOLD_EXPIRED).with("expired_at", expired_at)
             }
@@ -259,6 +281,18 @@ impl Refusal for concert::Error {
         match self {
             Self::NotFound => say(codes::NOT_FOUND),
             Self::AlreadyAnnounced => say(codes::ALREADY_ANNOUNCED),
+            Self::Invalid { at, .. } => say(codes::INVALID_FIELD).with("at", at),
+        }
+    }
+}
+
+impl Refusal for waiting_room::Error {
+    fn problem(&self, _now: DateTime<Utc>) -> Problem {
+        let say = |code| problem(code, self.to_string());
+        match self {
+            Self::NotFound => say(codes::NOT_FOUND),
+            Self::Closed => say(codes::WAITING_ROOM_CLOSED),
+            Self::Paused => say(codes::WAITING_ROOM_PAUSED),
             Self::Invalid { at, .. } => say(codes::INVALID_FIELD).with("at", at),
         }
     }

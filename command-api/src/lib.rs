@@ -27,6 +27,7 @@ pub mod state;
 mod testing;
 #[cfg(test)]
 mod tests;
+pub mod waiting_room;
 
 pub use crate::{
     routes::{openapi, router},

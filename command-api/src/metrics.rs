@@ -1,10 +1,16 @@
 //! What the command API measures.
 
+use domain::ids::ShowId;
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
+
+use crate::waiting_room::Depth;
 
 const COMMANDS: &str = "frontrow_commands_total";
 const SAGAS: &str = "frontrow_sagas_total";
 const SAGAS_STUCK: &str = "frontrow_sagas_stuck";
+const ABANDONED: &str = "frontrow_waiting_room_abandoned_total";
+const WAITING: &str = "frontrow_waiting_room_depth";
+pub(crate) const STREAMS: &str = "frontrow_waiting_room_streams";
 const TIMERS: &str = "frontrow_timers_handled_total";
 
 /// Names, units and help of the metrics: call once, after the recorder is installed.
@@ -20,6 +26,17 @@ pub fn describe() {
         Unit::Count,
         "Timers that failed and wait for their next try, by aggregate type"
     );
+    describe_counter!(
+        ABANDONED,
+        Unit::Count,
+        "Entries of waiting rooms that were given up after a silence"
+    );
+    describe_gauge!(
+        WAITING,
+        Unit::Count,
+        "Entries of a show's waiting room, by state: lobby, waiting, active"
+    );
+    describe_gauge!(STREAMS, Unit::Count, "Streams open to those who wait");
     describe_counter!(
         TIMERS,
         Unit::Count,
@@ -41,6 +58,27 @@ pub(crate) fn saga(end: &'static str) {
 pub(crate) fn timer(aggregate_type: &'static str, handled: bool) {
     let outcome = if handled { "handled" } else { "failed" };
     counter!(TIMERS, "aggregate_type" => aggregate_type, "outcome" => outcome).increment(1);
+}
+
+/// Silent entries were given up.
+pub(crate) fn abandoned(entries: u64) {
+    counter!(ABANDONED).increment(entries);
+}
+
+/// How a show's waiting room stands.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a gauge is a float; there are never 2^52 of them"
+)]
+pub(crate) fn waiting(show: ShowId, depth: &Depth) {
+    let states = [
+        ("lobby", depth.lobby),
+        ("waiting", depth.waiting),
+        ("active", depth.active),
+    ];
+    for (state, entries) in states {
+        gauge!(WAITING, "show" => show.to_string(), "state" => state).set(entries as f64);
+    }
 }
 
 /// So many timers wait for their next try.

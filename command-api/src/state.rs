@@ -5,15 +5,20 @@ use std::{ops::Deref, sync::Arc, time::Duration};
 use axum::extract::FromRef;
 use domain::{
     concert::Concert, customer::Customer, operation::Operation, payment::Payment,
-    point_account::PointAccount, show::Show, venue::Venue,
+    point_account::PointAccount, show::Show, venue::Venue, waiting_room::WaitingRoom,
 };
 use edge::auth::Verifier;
 use event_store::{Clock, Committer, EventLog, Executor, executor::Config};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    commands::Fingerprints, deciding::Deciding, failpoints::Failpoints, identity::Identity,
+    commands::Fingerprints,
+    deciding::Deciding,
+    failpoints::Failpoints,
+    identity::Identity,
     reservations::Reservations,
+    routes::Streams,
+    waiting_room::{Rooms, Tickets},
 };
 
 /// One executor for each kind of aggregate. Cheap to clone.
@@ -33,6 +38,8 @@ pub struct Executors {
     pub customers: Executor<Deciding<Customer>>,
     /// Operators' acts.
     pub operations: Executor<Deciding<Operation>>,
+    /// Waiting rooms.
+    pub waiting_rooms: Executor<Deciding<WaitingRoom>>,
 }
 
 impl Executors {
@@ -65,6 +72,7 @@ impl Executors {
             accounts: executor!(),
             customers: executor!(),
             operations: executor!(),
+            waiting_rooms: executor!(),
         }
     }
 }
@@ -116,6 +124,12 @@ pub struct Deps {
     pub identity: Arc<Identity>,
     /// Which show a reservation belongs to.
     pub reservations: Reservations,
+    /// Waiting rooms.
+    pub rooms: Rooms,
+    /// Writes and checks receipts and passes.
+    pub tickets: Tickets,
+    /// Open streams.
+    pub streams: Streams,
 }
 
 impl Deref for Deps {

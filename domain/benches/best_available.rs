@@ -90,6 +90,7 @@ fn scheduled(plan: &SeatingPlan, no_stranded_seats: bool) -> Show {
         hold_seconds: 300,
         max_seats_per_customer: 100,
         no_stranded_seats,
+        waiting_room: None,
         categories: plan.categories.clone(),
         focus: plan.focus,
         zones: plan.zones.clone(),
@@ -111,6 +112,7 @@ fn hold(n: u128, selection: Selection) -> Command {
         reservation_id: Uuid::from_u128(n).into(),
         customer_id: Uuid::from_u128(n).into(),
         selection,
+        pass: None,
     }
 }
 

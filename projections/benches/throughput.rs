@@ -97,6 +97,7 @@ fn schedule(log: &mut Log, show: ShowId) {
         hold_seconds: 300,
         max_seats_per_customer: 4,
         no_stranded_seats: false,
+        waiting_room: None,
     };
     log.record("show", show.0, show.0, &scheduled);
     let seats: Vec<_> = (0..SEATS)
@@ -146,6 +147,7 @@ fn buy(log: &mut Log, show_id: ShowId, show: u64, n: u64) {
         standing: None,
         amount: PRICE,
         expires_at: Timestamp::default(),
+        pass: None,
     };
     log.record("show", show_id.0, show_id.0, &held);
     let requested = payment::Event::PaymentRequested {

@@ -125,6 +125,7 @@ fn apply_show(event: &Event, show: &show::Event, rows: &mut Rows) -> Result<(), 
             focus: _,
             seats: _,
             standing_capacity: _,
+            waiting_room: _,
         } => {
             let row = Show {
                 show_id: id,

@@ -116,6 +116,7 @@ fn apply_show(
             standing,
             amount,
             expires_at,
+            pass: _,
         } => {
             let row = Reservation {
                 reservation_id: *reservation_id,

@@ -311,6 +311,7 @@ impl TestShow {
             reservation_id,
             customer_id: CustomerId(customer),
             selection,
+            pass: None,
         };
         self.command(world, &hold).await;
         reservation_id
@@ -357,6 +358,7 @@ pub(crate) fn six_seats(now: DateTime<Utc>) -> Schedule {
         hold_seconds: 300,
         max_seats_per_customer: 10,
         no_stranded_seats: false,
+        waiting_room: None,
         categories: vec!["Cheap".to_owned(), "Dear".to_owned()],
         focus: Point::default(),
         zones: vec![ZonePart {

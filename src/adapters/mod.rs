@@ -15,6 +15,7 @@ use anyhow::{Context, bail};
 use command_api::{
     credentials::{self, Credentials},
     key_store::{self, HmacPurpose, KeyStore},
+    waiting_room::{self, WaitingRoom},
 };
 use event_store::{
     Clock, EventLog, PostgresEventLog, SqliteEventLog,
@@ -46,6 +47,7 @@ pub struct Adapters {
     keys: OnceCell<Arc<dyn KeyStore>>,
     bus: OnceCell<Arc<dyn Bus>>,
     read_model: OnceCell<Arc<dyn ReadModel>>,
+    waiting_room: OnceCell<Arc<dyn WaitingRoom>>,
 }
 
 /// The event log, and the clock of its server where it has one.
@@ -71,6 +73,7 @@ impl Adapters {
             keys: OnceCell::new(),
             bus: OnceCell::new(),
             read_model: OnceCell::new(),
+            waiting_room: OnceCell::new(),
         }
     }
 
@@ -189,6 +192,18 @@ impl Adapters {
             .read_model
             .get_or_try_init(|| self.patiently(Port::ReadModel, lenient, open));
         model.await.cloned()
+    }
+
+    /// Who waits for what. A server that does not answer yet is not waited for: seats are sold without it.
+    ///
+    /// # Errors
+    /// A URL that names no adapter.
+    pub async fn waiting_room(&self) -> anyhow::Result<Arc<dyn WaitingRoom>> {
+        let open = || async {
+            let opened = waiting_room::open(&self.settings.waiting_room.url);
+            opened.with_context(|| self.unopened("the waiting room", Port::WaitingRoom))
+        };
+        self.waiting_room.get_or_try_init(open).await.cloned()
     }
 
     /// The file of an embedded log.

@@ -17,11 +17,19 @@ pub enum Port {
     ReadModel,
     /// The key store.
     KeyStore,
+    /// The waiting room.
+    WaitingRoom,
 }
 
 impl Port {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Log, Self::Bus, Self::ReadModel, Self::KeyStore];
+    pub const ALL: [Self; 5] = [
+        Self::Log,
+        Self::Bus,
+        Self::ReadModel,
+        Self::KeyStore,
+        Self::WaitingRoom,
+    ];
 
     /// Its key in the configuration.
     pub fn key(self) -> &'static str {
@@ -30,6 +38,7 @@ impl Port {
             Self::Bus => "bus.url",
             Self::ReadModel => "read_model.url",
             Self::KeyStore => "key_store.url",
+            Self::WaitingRoom => "waiting_room.url",
         }
     }
 
@@ -40,6 +49,7 @@ impl Port {
             Self::Bus => &settings.bus.url,
             Self::ReadModel => &settings.read_model.url,
             Self::KeyStore => &settings.key_store.url,
+            Self::WaitingRoom => &settings.waiting_room.url,
         }
     }
 
@@ -48,6 +58,7 @@ impl Port {
         match self {
             Self::Log | Self::ReadModel | Self::KeyStore => "postgres://HOST/DATABASE",
             Self::Bus => "kafka:HOST:PORT",
+            Self::WaitingRoom => "redis://HOST:PORT",
         }
     }
 
@@ -61,6 +72,7 @@ impl Port {
                 matches!(Store::of(self, settings)?, Store::Sqlite(_))
             }
             Self::Bus => transport(settings)? == Transport::Log,
+            Self::WaitingRoom => is_in_process(settings)?,
         })
     }
 }
@@ -133,6 +145,19 @@ pub(super) fn transport(settings: &Settings) -> anyhow::Result<Transport<'_>> {
         Some(_) | None => {
             bail!("bus.url {url:?} names no adapter: there is log: and kafka:HOST:PORT[,HOST:PORT]")
         }
+    }
+}
+
+/// Whether waiting rooms are in this process's memory.
+fn is_in_process(settings: &Settings) -> anyhow::Result<bool> {
+    let url = &settings.waiting_room.url;
+    match url.split_once(':') {
+        Some(("memory", "")) => Ok(true),
+        Some(("redis" | "rediss", rest)) if rest.starts_with("//") => Ok(false),
+        Some(_) | None => bail!(
+            "waiting_room.url {:?} names no adapter: there is memory: and redis://HOST:PORT",
+            shown(url)
+        ),
     }
 }
 

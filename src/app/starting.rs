@@ -12,6 +12,8 @@ use command_api::{
     passwords::{self, Passwords},
     process_managers,
     reservations::Reservations,
+    routes::Streams,
+    waiting_room::{Rooms, Tickets},
 };
 use domain::operation::acts;
 use edge::{auth::Signer, probes::Readiness};
@@ -145,14 +147,19 @@ impl Parts {
     pub(super) async fn start_commands(&self, served: &mut Served) -> anyhow::Result<()> {
         let keys = self.adapters.keys().await?;
         let core = self.core().await?;
+        let store = self.adapters.waiting_room().await?;
+        let rooms = Rooms::new(core.clone(), keys.clone(), store);
         if let Some(signer) = &self.signer {
-            let commands = self.command_api(core.clone(), signer.clone()).await?;
+            let commands = self
+                .command_api(core.clone(), rooms.clone(), signer.clone())
+                .await?;
             served.merge(command_api::router(commands));
         }
         if self.roles.has(Role::ProcessManagers) {
             let deps = process_managers::Deps {
                 core,
                 keys,
+                rooms,
                 credentials: self.adapters.credentials().await?,
                 leases: self.adapters.leases().await?,
                 holder: self.holder,
@@ -212,6 +219,7 @@ impl Parts {
     async fn command_api(
         &self,
         core: Core,
+        rooms: Rooms,
         signer: Arc<Signer>,
     ) -> anyhow::Result<command_api::AppState> {
         let keys = self.adapters.keys().await?;
@@ -225,7 +233,7 @@ impl Parts {
             keys,
             self.adapters.credentials().await?,
             Passwords::new(&cost)?,
-            signer,
+            signer.clone(),
             identity::Settings::default(),
         );
         Ok(command_api::AppState::new(Deps {
@@ -234,6 +242,9 @@ impl Parts {
             fingerprints: Arc::new(HmacFingerprints::new(fingerprints.expose())),
             verifier: self.verifier.clone(),
             identity: Arc::new(identity.await?),
+            rooms,
+            tickets: Tickets::new(signer, self.verifier.clone()),
+            streams: Streams::until(self.stages.serving.end.clone()),
         }))
     }
 }

@@ -35,6 +35,8 @@ pub struct Settings {
     pub read_model: ReadModel,
     /// The key store.
     pub key_store: KeyStore,
+    /// The waiting room.
+    pub waiting_room: WaitingRoom,
     /// The keys of tokens.
     pub auth: Auth,
     /// The executors.
@@ -117,6 +119,14 @@ pub struct ReadModel {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyStore {
+    /// Scheme and place.
+    pub url: String,
+}
+
+/// `[waiting_room]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WaitingRoom {
     /// Scheme and place.
     pub url: String,
 }

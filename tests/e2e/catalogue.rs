@@ -219,7 +219,7 @@ async fn a_show_must_fit_its_venue_and_organizer(app: TestApp) {
     let stranger = app.token(Role::Organizer, Uuid::now_v7());
     post(&show, &stranger).await.refused(404, "not_found");
     let mut room = show.clone();
-    room["waiting_room"] = json!({"admit_per_second": 10, "max_active": 100});
+    room["waiting_room"] = json!({"admit_per_second": 0, "max_active": 100});
     assert_eq!(post(&room, &sale.organizer).await.status, 422);
     let mut unknown = show.clone();
     unknown["colour"] = json!("red");

@@ -166,9 +166,6 @@ async fn what_can_not_be_set_up_says_why(app: TestApp) {
     show["venue_id"] = json!(Uuid::now_v7());
     let call = app.post("/v1/shows", &organizer, &show);
     call.send().await.refused(404, "not_found");
-    show["waiting_room"] = json!({"admit_per_second": 10, "max_active": 100});
-    let call = app.post("/v1/shows", &organizer, &show);
-    call.send().await.refused(422, "waiting_room_unsupported");
     app.finish().await;
 }
 

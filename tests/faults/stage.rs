@@ -1,6 +1,6 @@
 //! The program on servers of the test's own, which it may break.
 
-use servers::{Cluster, Kafka, Layout, Options, Postgres, StandbyOptions, Stores};
+use servers::{Cluster, Kafka, Layout, Options, Postgres, Redis, StandbyOptions, Stores};
 use tokio::sync::{Mutex, MutexGuard};
 
 /// The stage that the last fault left whole. One fault at a time: they share the machine, and the times are compared.
@@ -42,6 +42,7 @@ pub(crate) struct Servers {
     pub(crate) read_model: Postgres,
     pub(crate) replica: Postgres,
     pub(crate) kafka: Kafka,
+    pub(crate) redis: Redis,
 }
 
 impl Stage {
@@ -65,6 +66,7 @@ impl Stage {
             read_model: both(&servers.read_model, &servers.replica, "read_model"),
             replica: servers.replica.url("read_model"),
             brokers: servers.kafka.brokers(),
+            waiting_room: servers.redis.url(),
         };
         let layout = Layout {
             test,
@@ -83,10 +85,11 @@ impl Servers {
             let standby = primary.standby(StandbyOptions { synchronous }).await;
             Some((primary, standby))
         };
-        let (log, read_model, kafka) = tokio::join!(
+        let (log, read_model, kafka, redis) = tokio::join!(
             pair("log", true),
             pair("read model", false),
-            Kafka::start(test)
+            Kafka::start(test),
+            Redis::start(test, false)
         );
         let ((log, log_standby), (read_model, replica)) = (log?, read_model?);
         Some(Self {
@@ -95,6 +98,7 @@ impl Servers {
             read_model,
             replica,
             kafka: kafka?,
+            redis: redis?,
         })
     }
 }

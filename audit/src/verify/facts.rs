@@ -74,6 +74,8 @@ pub(super) struct Held<'a> {
     pub(super) standing: Option<Standing<'a>>,
     pub(super) amount: i64,
     pub(super) expires_at: DateTime<Utc>,
+    #[serde(default)]
+    pub(super) pass: Option<Uuid>,
 }
 
 /// A reservation that ends or is sold: what it takes up stands in the event, too.
@@ -133,6 +135,21 @@ pub(super) struct Acted<'a> {
 }
 
 #[derive(Debug, Deserialize)]
+pub(super) struct Entrant {
+    pub(super) number: u64,
+    pub(super) entry_id: Uuid,
+    pub(super) customer_id: Uuid,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Flow<'a> {
+    #[serde(borrow)]
+    pub(super) change: Text<'a>,
+    pub(super) opens_at: DateTime<Utc>,
+    pub(super) paused: bool,
+}
+
+#[derive(Debug, Deserialize)]
 pub(super) struct Nothing {}
 
 /// What happened.
@@ -184,6 +201,18 @@ pub(super) enum Fact<'a> {
     CustomerUpdated(Nothing),
     CustomerErased(Nothing),
     OperatorActed(#[serde(borrow)] Acted<'a>),
+    NumbersReserved {
+        first: u64,
+        last: u64,
+    },
+    CustomersAdmitted {
+        admitted: Vec<Entrant>,
+        expires_at: DateTime<Utc>,
+    },
+    PassesExpired {
+        passes: Vec<Entrant>,
+    },
+    FlowChanged(#[serde(borrow)] Flow<'a>),
 }
 
 /// An event that could be read.
@@ -198,7 +227,7 @@ pub(super) struct Read<'a> {
 }
 
 /// The kinds of streams there are; a stream's index in it stands for its kind.
-pub(super) const KINDS: [&str; 7] = [
+pub(super) const KINDS: [&str; 8] = [
     "venue",
     "concert",
     "show",
@@ -206,6 +235,7 @@ pub(super) const KINDS: [&str; 7] = [
     "point_account",
     "customer",
     "operation",
+    "waiting_room",
 ];
 
 /// Reads an event, or says why that can't be done.

@@ -21,6 +21,7 @@ mod streams;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod waiting_rooms;
 
 use std::{collections::HashSet, fmt, pin::Pin, sync::Arc};
 
@@ -33,7 +34,7 @@ use uuid::Uuid;
 pub use self::report::{At, Check, CheckReport, Finding, MAX_FINDINGS, OpenSaga, Report};
 use self::{
     commands::Commands, facts::Fact, payments::Payments, points::Accounts, report::Findings,
-    shows::Shows, streams::Streams,
+    shows::Shows, streams::Streams, waiting_rooms::Rooms,
 };
 
 /// Events, or rows of a table, read at a time: a few megabytes.
@@ -130,6 +131,7 @@ struct Books {
     payments: Payments,
     /// Customers that were not erased.
     customers: HashSet<Uuid>,
+    rooms: Rooms,
 }
 
 impl Books {
@@ -146,6 +148,9 @@ impl Books {
         match &*event.stream.aggregate_type {
             "show" => {
                 self.shows.apply(&read, findings);
+                if let Fact::SeatsHeld(held) = &read.fact {
+                    self.rooms.apply_hold(&read, held, findings);
+                }
                 self.payments.apply_show(&read, &self.accounts, findings);
             }
             "point_account" => self.accounts.apply(&read, findings),
@@ -160,6 +165,7 @@ impl Books {
                 };
             }
             "operation" => check_act(&read, findings),
+            "waiting_room" => self.rooms.apply(&read, findings),
             _ => {}
         }
     }

@@ -32,6 +32,8 @@ pub enum Check {
     Points,
     /// Payments, debits and reservations match.
     Payments,
+    /// Numbers of waiting rooms have no hole, each entry is let in once at most, and nobody holds without a pass where there is a room.
+    Admissions,
     /// Claims are as the events say.
     Claims,
     /// Timers are as the events say.
@@ -46,7 +48,7 @@ pub enum Check {
 
 impl Check {
     /// All of them, in the order in which they are reported.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Positions,
         Self::Sequences,
         Self::Events,
@@ -56,6 +58,7 @@ impl Check {
         Self::Prices,
         Self::Points,
         Self::Payments,
+        Self::Admissions,
         Self::Claims,
         Self::Timers,
         Self::Commands,
@@ -75,6 +78,7 @@ impl Check {
             Self::Prices => "prices",
             Self::Points => "points",
             Self::Payments => "payments",
+            Self::Admissions => "admissions",
             Self::Claims => "claims",
             Self::Timers => "timers",
             Self::Commands => "commands",

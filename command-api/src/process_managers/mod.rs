@@ -3,9 +3,11 @@
 //! They keep nothing in memory that matters: what is to be done stands in the log as timers, and each step is one
 //! append that repeating does not change. So a crash, or two managers at once, cost time only.
 
+mod admission;
 pub mod checkout;
 mod hold_expiry;
 mod key_expiry;
+mod meter;
 pub mod refund;
 mod show_cancellation;
 pub mod steps;
@@ -29,7 +31,7 @@ use uuid::Uuid;
 
 use crate::{
     credentials::Credentials, identity, key_store::KeyStore, process_managers::checkout::Checkout,
-    state::Core,
+    state::Core, waiting_room::Rooms,
 };
 
 /// What the process managers are given.
@@ -43,6 +45,8 @@ pub struct Deps {
     pub credentials: Arc<dyn Credentials>,
     /// Which process leads each of them.
     pub leases: Arc<dyn Leases>,
+    /// Waiting rooms, from which customers are let in.
+    pub rooms: Rooms,
     /// This process, among the leases' holders.
     pub holder: Uuid,
 }
@@ -59,6 +63,9 @@ pub async fn run(deps: Deps, shutdown: CancellationToken) {
         }),
         lead(deps, "shows", &shutdown, |stop| async move {
             timers::serve(core, Show::TYPE, shows, &stop).await;
+        }),
+        lead(deps, "admission", &shutdown, |stop| async move {
+            admission::run(core, &deps.rooms, &*deps.keys, &stop).await;
         }),
         lead(deps, "key_expiry", &shutdown, |stop| async move {
             key_expiry::run(core, &stop).await;

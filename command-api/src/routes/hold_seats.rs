@@ -1,9 +1,12 @@
 //! `POST /v1/reservations`
 
-use axum::{extract::State, http::StatusCode};
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
 use chrono::{DateTime, Utc};
 use domain::{
-    ids::{ReservationId, ShowId},
+    ids::{CustomerId, EntryId, ReservationId, ShowId},
     points::Points,
     show::{
         Command, Event, Show,
@@ -23,6 +26,7 @@ use crate::{
     codes,
     error::problem,
     routes::Refusals,
+    waiting_room::{PASS_HEADER, PassProblem},
 };
 
 /// What to hold: exactly one of `seats`, `best_available` and `standing`.
@@ -107,21 +111,25 @@ pub(crate) struct StandingOfReservation {
 
 /// Hold seats or standing places for a few minutes: all of them or none.
 #[utoipa::path(
-    post, path = "/v1/reservations", tag = "Customers", security(("bearer" = [])), params(crate::routes::Headers),
+    post, path = "/v1/reservations", tag = "Customers", security(("bearer" = [])),
+    params(crate::routes::Headers, ("Queue-Pass" = Option<String>, Header, description = "The pass, where the show has a waiting room")),
     request_body = Hold, responses((status = 201, body = Held), Refusals)
 )]
 pub(crate) async fn hold_seats(
     State(state): State<AppState>,
     CustomerCall { customer_id, call }: CustomerCall,
+    headers: HeaderMap,
     Json(body): Json<Hold>,
 ) -> Result<(StatusCode, Json<Held>), Problem> {
     let fingerprint = state.fingerprint(&body);
     let show_id = body.show_id;
     let reservation_id = ReservationId(Uuid::now_v7());
+    let pass = read_pass(&state, show_id, customer_id, &headers);
     let command = Command::Hold {
         reservation_id,
         customer_id,
         selection: selection(body)?,
+        pass: pass.ok(),
     };
     let answer = state
         .execute::<Show>(
@@ -132,10 +140,34 @@ pub(crate) async fn hold_seats(
             fingerprint,
             command,
         )
-        .await?;
+        .await
+        .map_err(|problem| explain(problem, pass.err()))?;
     let held = fact(&answer, |event| held(show_id, event, answer.position))?;
     state.reservations.remember(held.reservation_id, show_id);
     Ok((StatusCode::CREATED, Json(held)))
+}
+
+/// The pass that the request shows, checked without asking anybody; whether one is needed, the show knows.
+fn read_pass(
+    state: &AppState,
+    show: ShowId,
+    customer: CustomerId,
+    headers: &HeaderMap,
+) -> Result<EntryId, PassProblem> {
+    let text = headers.get(PASS_HEADER).ok_or(PassProblem::Missing)?;
+    let text = text.to_str().map_err(|_| PassProblem::Invalid)?;
+    let now = state.clock.now();
+    state.tickets.read_pass(show, customer, text, now)
+}
+
+/// Says what is wrong with the pass, where that is why the request is refused.
+fn explain(problem: Problem, pass: Option<PassProblem>) -> Problem {
+    match pass {
+        Some(pass) if problem.code() == codes::NOT_ADMITTED.name => {
+            problem.with("reason", pass.name())
+        }
+        _ => problem,
+    }
 }
 
 fn selection(body: Hold) -> Result<Selection, Problem> {

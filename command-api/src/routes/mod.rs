@@ -17,6 +17,7 @@ mod release_blocks;
 mod schedule_show;
 pub(crate) mod sign_in;
 mod sign_out;
+mod waiting_room;
 
 use std::collections::BTreeMap;
 
@@ -34,6 +35,7 @@ use utoipa::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+pub use self::waiting_room::Streams;
 use crate::{error::log_failed, state::AppState};
 
 /// Venues read at once: a plan of 16 MiB takes several times that while it is read. More wait, their bodies unread, until they
@@ -66,6 +68,15 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(hold_seats::hold_seats))
         .routes(routes!(extend_hold::extend_hold))
         .routes(routes!(cancel_reservation::cancel_reservation))
+        .routes(routes!(waiting_room::enter::enter))
+        .routes(routes!(
+            waiting_room::look::look,
+            waiting_room::leave::leave
+        ))
+        .routes(routes!(waiting_room::stream::stream))
+        .routes(routes!(waiting_room::pause::pause))
+        .routes(routes!(waiting_room::resume::resume))
+        .routes(routes!(waiting_room::change::change))
         .routes(routes!(charge_points::charge_points))
         .routes(routes!(pay::pay))
         .routes(routes!(refund_payment::refund_payment))
@@ -108,7 +119,7 @@ impl IntoResponses for Refusals {
         [
             ("400", "Malformed."),
             ("401", "No valid token."),
-            ("403", "A token for another role."),
+            ("403", "A token for another role, or no valid pass."),
             ("404", "Unknown, or another's."),
             ("409", "In conflict with what stands, or already done."),
             ("413", "The body is too large."),

@@ -10,19 +10,18 @@ use domain::{
     points::Points,
     show::{Command, Event, Show, command::Schedule},
     venue::Venue,
+    waiting_room::Settings,
 };
 use edge::{Json, Problem};
 use event_store::Position;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
     AppState,
     call::{OrganizerCall, fact, id_of},
-    codes,
-    error::{problem, refused},
+    error::{refused, waiting_room_failed},
     routes::Refusals,
 };
 
@@ -52,10 +51,26 @@ pub(crate) struct NewShow {
     /// Whether holds that would leave a single free seat are refused.
     #[serde(default)]
     no_stranded_seats: bool,
-    /// Not supported yet: refused with `waiting_room_unsupported`.
+    /// Where customers wait for their turn; without it, whoever asks may hold.
     #[serde(default)]
-    #[schema(value_type = Option<Object>)]
-    waiting_room: Option<Value>,
+    waiting_room: Option<NewWaitingRoom>,
+}
+
+/// How fast a waiting room lets customers in, how many at a time, for how long.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewWaitingRoom {
+    /// Customers let in per second: 1 to 10,000.
+    admit_per_second: u32,
+    /// Customers with a pass who have not bought yet: 1 to 100,000.
+    max_active: u32,
+    /// How long a pass is good for: 1 to 7,200.
+    #[serde(default = "ten_minutes")]
+    pass_seconds: u32,
+}
+
+fn ten_minutes() -> u32 {
+    600
 }
 
 fn five_minutes() -> u32 {
@@ -87,15 +102,10 @@ pub(crate) async fn schedule_show(
     OrganizerCall { organizer_id, call }: OrganizerCall,
     Json(body): Json<NewShow>,
 ) -> Result<(StatusCode, Json<Scheduled>), Problem> {
-    if body.waiting_room.is_some() {
-        return Err(problem(
-            codes::WAITING_ROOM_UNSUPPORTED,
-            "shows have no waiting room yet",
-        ));
-    }
     let fingerprint = state.fingerprint(&body);
     check_concert(&state, body.concert_id, organizer_id).await?;
     let venue = venue(&state, body.venue_id, organizer_id).await?;
+    let has_room = body.waiting_room.is_some();
     let command = Command::Schedule(Box::new(schedule(body, organizer_id, venue)));
     let id = ShowId(Uuid::now_v7());
     let answer = state
@@ -109,6 +119,11 @@ pub(crate) async fn schedule_show(
         )
         .await?;
     let show_id = id_of(&answer)?;
+    let position = if has_room {
+        put_up_room(&state, show_id).await?.max(answer.position)
+    } else {
+        answer.position
+    };
     let scheduled = fact(&answer, |event| match event {
         Event::ShowScheduled {
             seats,
@@ -117,11 +132,23 @@ pub(crate) async fn schedule_show(
         } => Some(Scheduled {
             show_id,
             capacity: seats + standing_capacity,
-            position: answer.position,
+            position,
         }),
         _ => None,
     })?;
     Ok((StatusCode::CREATED, Json(scheduled)))
+}
+
+/// Its stream begins with the show, so that the seed is committed to before anybody enters. A request that dies before it is repeated, or
+/// the first entry makes up for it.
+async fn put_up_room(state: &AppState, show: ShowId) -> Result<Position, Problem> {
+    let failed = |error| waiting_room_failed(&error, state.clock.now());
+    let position = state.rooms.put_up(show).await.map_err(failed)?;
+    // Nobody waits for this: the store may be away, and the first entry opens the room, too.
+    if let Err(error) = state.rooms.open(show).await {
+        tracing::warn!(%error, show.id = %show, "the waiting room is opened later");
+    }
+    Ok(position)
 }
 
 /// The concert must be this organizer's.
@@ -162,6 +189,11 @@ fn schedule(body: NewShow, organizer_id: OrganizerId, venue: Venue) -> Schedule 
         hold_seconds: body.hold_seconds,
         max_seats_per_customer: body.max_seats_per_customer,
         no_stranded_seats: body.no_stranded_seats,
+        waiting_room: body.waiting_room.map(|room| Settings {
+            admit_per_second: room.admit_per_second,
+            max_active: room.max_active,
+            pass_seconds: room.pass_seconds,
+        }),
         categories: venue.categories,
         focus: venue.focus,
         zones: venue.zones,

@@ -32,7 +32,9 @@ use crate::{
     key_store::SqliteKeyStore,
     passwords::{self, Passwords},
     reservations::Reservations,
+    routes::Streams,
     testing::Folder,
+    waiting_room::{InProcessWaitingRoom, Rooms, Tickets},
 };
 
 struct App {
@@ -84,17 +86,25 @@ impl App {
             signer.clone(),
             identity::Settings::default(),
         );
+        let core = Core {
+            log: log.clone(),
+            clock: time,
+            executors,
+            failpoints: Failpoints::default(),
+            settings: Settings::default(),
+        };
+        let identity = identity.await.unwrap();
+        let store = Arc::new(InProcessWaitingRoom::default());
+        let rooms = Rooms::new(core.clone(), identity.keys.clone(), store);
+        let verifier = Arc::new(Verifier::new([signer.public_key()], now));
         let state = AppState::new(Deps {
-            core: Core {
-                log: log.clone(),
-                clock: time,
-                executors,
-                failpoints: Failpoints::default(),
-                settings: Settings::default(),
-            },
+            core,
+            rooms,
+            tickets: Tickets::new(signer.clone(), verifier.clone()),
+            streams: Streams::until(shutdown.clone()),
             fingerprints: Arc::new(HmacFingerprints::new(&[7; 32])),
-            verifier: Arc::new(Verifier::new([signer.public_key()], now)),
-            identity: Arc::new(identity.await.unwrap()),
+            verifier,
+            identity: Arc::new(identity),
             reservations: Reservations::new(log),
         });
         let router = crate::router(state.clone());

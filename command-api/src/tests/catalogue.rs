@@ -202,10 +202,12 @@ async fn a_show_needs_its_organizers_concert_and_venue() {
     assert_eq!(problem["missing"], json!(["Standing"]));
     assert_eq!(problem["unknown"], json!(["Balcony"]));
     let mut body = show(&venue, &concert);
-    body["waiting_room"] = json!({"admit_per_second": 1, "max_active": 5});
-    api.post(&organizer, "/v1/shows", body)
+    body["waiting_room"] = json!({"admit_per_second": 0, "max_active": 5});
+    let problem = api
+        .post(&organizer, "/v1/shows", body)
         .await
-        .refused(422, "waiting_room_unsupported");
+        .refused(422, "invalid_field");
+    assert_eq!(problem["at"], "admit_per_second");
     assert_eq!(api.count("ShowScheduled").await, 1);
 }
 

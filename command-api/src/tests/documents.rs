@@ -48,6 +48,9 @@ fn every_call_is_described() {
         "/v1/shows/{id}/blocks/release",
         "/v1/shows/{id}/cancel",
         "/v1/venues",
+        "/v1/waiting-room/{show_id}/entries",
+        "/v1/waiting-room/{show_id}/pause",
+        "/v1/waiting-room/{show_id}/resume",
     ] {
         let post = description
             .paths

@@ -31,11 +31,13 @@ use crate::{
     passwords::{self, Passwords},
     process_managers,
     reservations::Reservations,
+    routes::Streams,
     testing::Folder,
+    waiting_room::{InProcessWaitingRoom, Rooms, Tickets, WaitingRoom},
 };
 
 /// Longest wait for something that must happen.
-const BOUND: Duration = Duration::from_secs(10);
+pub(super) const BOUND: Duration = Duration::from_secs(10);
 
 /// What was answered.
 #[derive(Debug)]
@@ -96,7 +98,28 @@ impl Api {
             poll: Duration::from_millis(20),
             deadline,
         };
-        Self::open(Arc::new(Folder::new()), clock, faults, failpoints, settings).await
+        Self::open(
+            Arc::new(Folder::new()),
+            clock,
+            faults,
+            failpoints,
+            settings,
+            None,
+        )
+        .await
+    }
+
+    /// With this store of waiting rooms.
+    pub(super) async fn with_waiting_room(store: Arc<dyn WaitingRoom>) -> Self {
+        let begin = Utc.with_ymd_and_hms(2026, 6, 1, 12, 0, 0).unwrap();
+        let clock = Arc::new(ManualClock::new(begin));
+        let settings = Settings {
+            poll: Duration::from_millis(20),
+            ..Settings::default()
+        };
+        let (faults, failpoints) = (Faults::default(), Failpoints::default());
+        let folder = Arc::new(Folder::new());
+        Self::open(folder, clock, faults, failpoints, settings, Some(store)).await
     }
 
     async fn open(
@@ -105,6 +128,7 @@ impl Api {
         faults: Faults,
         failpoints: Failpoints,
         settings: Settings,
+        store: Option<Arc<dyn WaitingRoom>>,
     ) -> Self {
         let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
         let url = |name: &str| format!("sqlite:{}", folder.path(name).display());
@@ -131,17 +155,25 @@ impl Api {
         let passwords = Passwords::new(&passwords::Settings::cheap()).unwrap();
         let tokens = identity::Settings::default();
         let identity = Identity::new(keys, credentials, passwords, signer.clone(), tokens).await;
+        let core = Core {
+            log: log.clone(),
+            clock: port,
+            executors,
+            failpoints,
+            settings,
+        };
+        let store = store.unwrap_or_else(|| Arc::new(InProcessWaitingRoom::default()));
+        let identity = identity.unwrap();
+        let rooms = Rooms::new(core.clone(), identity.keys.clone(), store);
+        let verifier = Arc::new(Verifier::new([signer.public_key()], now));
         let state = AppState::new(Deps {
-            core: Core {
-                log: log.clone(),
-                clock: port,
-                executors,
-                failpoints,
-                settings,
-            },
+            core,
+            rooms,
+            tickets: Tickets::new(signer.clone(), verifier.clone()),
+            streams: Streams::until(shutdown.clone()),
             fingerprints: Arc::new(HmacFingerprints::new(secret.expose())),
-            verifier: Arc::new(Verifier::new([signer.public_key()], now)),
-            identity: Arc::new(identity.unwrap()),
+            verifier,
+            identity: Arc::new(identity),
             reservations: Reservations::new(log),
         });
         let router = crate::router(state.clone());
@@ -173,6 +205,7 @@ impl Api {
             Faults::default(),
             Failpoints::default(),
             settings,
+            None,
         )
         .await
     }
@@ -183,6 +216,7 @@ impl Api {
             core: self.state.core.clone(),
             keys: self.state.identity.keys.clone(),
             credentials: self.state.identity.credentials.clone(),
+            rooms: self.state.rooms.clone(),
             leases: Arc::new(InProcessLeases::default()),
             holder: Uuid::now_v7(),
         };
@@ -228,8 +262,13 @@ impl Api {
             .await
     }
 
+    /// The answer with its body still to come.
+    pub(super) async fn respond(&self, request: Request<Body>) -> axum::response::Response {
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
     pub(super) async fn answer(&self, request: Request<Body>) -> Reply {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.respond(request).await;
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, 1 << 20).await.unwrap();
         let body = serde_json::from_slice(&bytes)

@@ -13,3 +13,4 @@ mod harness;
 mod payments;
 mod reservations;
 mod storm;
+mod waiting_room;

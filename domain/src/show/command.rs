@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    ids::{ConcertId, CustomerId, OrganizerId, PaymentId, ReservationId, VenueId},
+    ids::{ConcertId, CustomerId, EntryId, OrganizerId, PaymentId, ReservationId, VenueId},
     points::Points,
     seating::{Point, StandingArea, ZonePart},
     time::Timestamp,
+    waiting_room::Settings,
 };
 
 /// A request to a show.
@@ -22,6 +23,8 @@ pub enum Command {
         customer_id: CustomerId,
         /// Which places.
         selection: Selection,
+        /// The pass that the customer showed; the caller has checked that it is this customer's, for this show, and not void.
+        pass: Option<EntryId>,
     },
     /// Extend a hold by its full length again, once.
     Extend {
@@ -142,6 +145,8 @@ pub struct Schedule {
     pub max_seats_per_customer: u32,
     /// Whether a hold may leave a single free seat.
     pub no_stranded_seats: bool,
+    /// Where customers wait for their turn; `None`: whoever asks may hold.
+    pub waiting_room: Option<Settings>,
     /// Copied from the venue.
     pub categories: Vec<String>,
     /// Copied from the venue.

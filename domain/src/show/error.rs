@@ -95,6 +95,12 @@ pub enum Error {
     /// The show was cancelled.
     #[error("the show is cancelled")]
     ShowCancelled,
+    /// The show has a waiting room, and no valid pass was shown.
+    #[error("the show has a waiting room: a pass is needed")]
+    NotAdmitted,
+    /// The pass has bought; one pass is good for one purchase.
+    #[error("the pass has bought already")]
+    PassUsed,
     /// The hold is void, and its places can't be taken again.
     #[error("the hold expired at {expired_at}")]
     HoldExpired {
@@ -152,6 +158,7 @@ impl Error {
             Self::NotOnSaleYet { .. } => "not_on_sale_yet",
             Self::OffSale { .. } => "off_sale",
             Self::ShowCancelled => "show_cancelled",
+            Self::NotAdmitted | Self::PassUsed => "not_admitted",
             Self::HoldExpired { .. } => "hold_expired",
             Self::AlreadyExtended => "already_extended",
             Self::AlreadyConfirmed => "already_confirmed",

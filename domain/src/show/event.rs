@@ -6,10 +6,11 @@ use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ids::{ConcertId, CustomerId, OrganizerId, PaymentId, ReservationId, VenueId},
+    ids::{ConcertId, CustomerId, EntryId, OrganizerId, PaymentId, ReservationId, VenueId},
     points::Points,
     seating::{Point, StandingArea, ZonePart},
     time::Timestamp,
+    waiting_room::Settings,
 };
 
 /// A seat as it was held: everything that a ticket says about it.
@@ -96,6 +97,9 @@ pub enum Event {
         max_seats_per_customer: u32,
         /// Whether a hold may not leave a single free seat: one without a free neighbour in its row.
         no_stranded_seats: bool,
+        /// Where customers wait for their turn, as it was set when the show was scheduled.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        waiting_room: Option<Settings>,
     },
     /// Seats of the plan, copied from the venue.
     SeatsListed {
@@ -130,6 +134,9 @@ pub enum Event {
         amount: Points,
         /// The instant at which the hold is void.
         expires_at: Timestamp,
+        /// The pass that was shown, where the show has a waiting room: void once what it held is sold.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pass: Option<EntryId>,
     },
     /// A hold was extended, once.
     HoldExtended {

@@ -42,6 +42,7 @@ impl Show {
                 payment_id,
                 ..
             } => {
+                self.use_pass(*reservation_id);
                 self.move_to(
                     *reservation_id,
                     ReservationStatus::Confirmed,
@@ -107,6 +108,7 @@ impl Show {
             standing,
             amount,
             expires_at,
+            pass,
         } = event
         else {
             return;
@@ -123,6 +125,7 @@ impl Show {
             seats: seats.iter().filter_map(find).collect(),
             standing: standing.as_ref().and_then(|held| self.standing_taken(held)),
             abandoned: Vec::new(),
+            pass: *pass,
         });
         self.take(slot, ReservationStatus::Held);
     }
@@ -240,6 +243,7 @@ fn terms_of(event: &Event) -> Option<Terms> {
         hold_seconds,
         max_seats_per_customer,
         no_stranded_seats,
+        waiting_room,
     } = event
     else {
         return None;
@@ -255,5 +259,6 @@ fn terms_of(event: &Event) -> Option<Terms> {
         hold_seconds: *hold_seconds,
         max_seats_per_customer: *max_seats_per_customer,
         no_stranded_seats: *no_stranded_seats,
+        waiting_room: *waiting_room,
     })
 }

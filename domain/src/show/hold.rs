@@ -13,7 +13,7 @@ use super::{
     vacancy::Vacancy,
 };
 use crate::{
-    ids::{CustomerId, ReservationId},
+    ids::{CustomerId, EntryId, ReservationId},
     points::Points,
     time::Timestamp,
 };
@@ -24,10 +24,12 @@ impl Show {
         reservation_id: ReservationId,
         customer_id: CustomerId,
         selection: &Selection,
+        pass: Option<EntryId>,
         now: Timestamp,
     ) -> Result<Vec<Event>, Error> {
         let terms = self.terms()?;
         self.check_on_sale(now)?;
+        let pass = self.check_admitted(terms, pass)?;
         if self.reservations.find(reservation_id).is_some() {
             let detail = "is another reservation's".to_owned();
             return Err(Error::Invalid {
@@ -71,6 +73,7 @@ impl Show {
             standing,
             amount,
             expires_at: now + TimeDelta::seconds(i64::from(terms.hold_seconds)),
+            pass,
         };
         let expired = void.into_iter().map(|slot| self.expired(terms, slot));
         Ok(expired.chain([held]).collect())

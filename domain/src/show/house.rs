@@ -57,6 +57,7 @@ impl Show {
             hold_seconds: schedule.hold_seconds,
             max_seats_per_customer: schedule.max_seats_per_customer,
             no_stranded_seats: schedule.no_stranded_seats,
+            waiting_room: schedule.waiting_room,
         };
         let zones = schedule.zones.iter().cloned();
         let areas = schedule.standing.iter().cloned();

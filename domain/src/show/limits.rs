@@ -9,6 +9,7 @@ use crate::{
     ids::CustomerId,
     points::{MAX_AMOUNT, Points},
     time::Timestamp,
+    waiting_room,
 };
 
 /// Longest hold: beyond an hour it is a reservation without payment.
@@ -74,6 +75,10 @@ pub(super) fn check_schedule(schedule: &Schedule) -> Result<(), Error> {
         MAX_PLACES_PER_CUSTOMER,
     )?;
     check_years(schedule)?;
+    if let Some(room) = &schedule.waiting_room {
+        let checked = waiting_room::check_settings(room);
+        checked.map_err(|(at, detail)| Error::Invalid { at, detail })?;
+    }
     if schedule
         .off_sale_at
         .is_some_and(|off| off <= schedule.on_sale_at)

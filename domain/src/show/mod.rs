@@ -22,6 +22,7 @@ mod evolve;
 mod hold;
 mod house;
 mod limits;
+mod passes;
 mod plan;
 mod reservations;
 mod seats;
@@ -39,6 +40,7 @@ pub use self::{
     event::Event,
     house::{MAX_HOUSE_SEATS, MAX_REASON_BYTES},
     limits::{MAX_HOLD_SECONDS, MAX_PLACES_PER_CUSTOMER},
+    passes::{BoughtPass, Stock},
     state::{Counts, ReservationStatus, ReservationView, Show},
 };
 use crate::{
@@ -56,7 +58,7 @@ pub const RESERVATION: &str = "reservation";
 
 impl Aggregate for Show {
     const TYPE: &'static str = "show";
-    const SNAPSHOT_SCHEMA: u32 = 1;
+    const SNAPSHOT_SCHEMA: u32 = 2;
     type Command = Command;
     type Event = Event;
     type Error = Error;
@@ -68,7 +70,8 @@ impl Aggregate for Show {
                 reservation_id,
                 customer_id,
                 selection,
-            } => self.hold(*reservation_id, *customer_id, selection, now),
+                pass,
+            } => self.hold(*reservation_id, *customer_id, selection, *pass, now),
             Command::Extend {
                 reservation_id,
                 customer_id,

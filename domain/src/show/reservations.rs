@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ReservationStatus, plan::SeatIndex, seats::Slot};
 use crate::{
-    ids::{CustomerId, PaymentId, ReservationId},
+    ids::{CustomerId, EntryId, PaymentId, ReservationId},
     points::Points,
     time::Timestamp,
 };
@@ -41,6 +41,8 @@ pub(super) struct Reservation {
     pub(super) seats: Box<[SeatIndex]>,
     pub(super) standing: Option<StandingTaken>,
     pub(super) abandoned: Vec<Abandoned>,
+    /// The pass that it was held with.
+    pub(super) pass: Option<EntryId>,
 }
 
 impl Reservation {
@@ -131,6 +133,14 @@ impl Reservations {
             .iter()
             .map(|(_, slot)| *slot)
             .chain(self.confirmed.iter().copied())
+    }
+
+    /// How many holds there are that are live after `soon`, and how many places the others have.
+    pub(super) fn holding(&self, soon: Timestamp) -> (u32, u32) {
+        let returning = self.void(soon).map(|slot| self.get(slot).places()).sum();
+        let staying = self.expiring.len() - self.void(soon).count();
+        let staying = u32::try_from(staying).expect("fewer than 2^32 events fit a stream");
+        (staying, returning)
     }
 
     pub(super) fn has_live(&self) -> bool {

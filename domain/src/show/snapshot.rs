@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::{
     ReservationStatus, Show,
+    passes::{BoughtPass, Passes},
     plan::{Plan, RowPlace, SeatIndex},
     reservations::Reservation,
     seats::{SeatState, Seats},
@@ -22,6 +23,7 @@ pub(super) struct Snapshot<'a> {
     reservations: Cow<'a, [Reservation]>,
     blocked: Vec<SeatIndex>,
     cancelled_at: Option<Timestamp>,
+    bought: Cow<'a, [BoughtPass]>,
 }
 
 impl Serialize for Show {
@@ -33,6 +35,7 @@ impl Serialize for Show {
             reservations: Cow::Borrowed(self.reservations.entries()),
             blocked: self.seats.all_blocked(),
             cancelled_at: self.cancelled_at,
+            bought: Cow::Borrowed(self.passes.bought()),
         };
         snapshot.serialize(serializer)
     }
@@ -107,6 +110,7 @@ impl TryFrom<Snapshot<'static>> for Show {
             standing: stored.standing.into_owned(),
             reservations: stored.reservations.into_owned().into(),
             cancelled_at: stored.cancelled_at,
+            passes: Passes::from(stored.bought.into_owned()),
         })
     }
 }

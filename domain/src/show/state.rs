@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Error,
     event::StandingPlaces,
+    passes::Passes,
     plan::Plan,
     reservations::{Reservations, StandingTaken},
     seats::Seats,
@@ -17,6 +18,7 @@ use crate::{
     points::Points,
     seating::Point,
     time::Timestamp,
+    waiting_room::Settings,
 };
 
 /// A reservation as the show sees it.
@@ -77,6 +79,7 @@ pub(super) struct Terms {
     pub(super) hold_seconds: u32,
     pub(super) max_seats_per_customer: u32,
     pub(super) no_stranded_seats: bool,
+    pub(super) waiting_room: Option<Settings>,
 }
 
 impl Terms {
@@ -115,6 +118,7 @@ pub struct Show {
     pub(super) standing: Vec<Area>,
     pub(super) reservations: Reservations,
     pub(super) cancelled_at: Option<Timestamp>,
+    pub(super) passes: Passes,
 }
 
 impl Show {

@@ -10,6 +10,7 @@
 
 mod holds;
 mod house;
+mod passes;
 mod properties;
 mod sales;
 mod search;
@@ -97,6 +98,7 @@ fn schedule() -> Schedule {
         hold_seconds: u32::try_from(HOLD).unwrap(),
         max_seats_per_customer: 4,
         no_stranded_seats: false,
+        waiting_room: None,
         categories: plan.categories,
         focus: plan.focus,
         zones: plan.zones,
@@ -203,6 +205,7 @@ fn hold(r: u128, who: u128, selection: Selection) -> Command {
         reservation_id: id(r),
         customer_id: id(who),
         selection,
+        pass: None,
     }
 }
 

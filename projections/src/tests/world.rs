@@ -172,6 +172,7 @@ impl World {
             hold_seconds: 300,
             max_seats_per_customer: 4,
             no_stranded_seats: false,
+            waiting_room: None,
         };
         self.show(show, &scheduled);
         for part in 0..2_u16 {
@@ -238,6 +239,7 @@ impl World {
             standing,
             amount: 100,
             expires_at: recorded_at(300_000),
+            pass: None,
         };
         self.show(show, &event);
         self.reservations.push(Reservation {

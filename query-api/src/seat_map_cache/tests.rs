@@ -47,6 +47,7 @@ fn hold_and_release(show: &mut Show) -> Vec<Event> {
         reservation_id,
         customer_id,
         selection: Selection::Seats(vec!["A-1".to_owned()]),
+        pass: None,
     };
     let release = Command::Release {
         reservation_id,

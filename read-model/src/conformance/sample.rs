@@ -104,6 +104,7 @@ fn listing() -> [Event; 3] {
             hold_seconds: 300,
             max_seats_per_customer: 4,
             no_stranded_seats: false,
+            waiting_room: None,
         },
         Event::SeatsListed {
             organizer_id,
@@ -138,6 +139,7 @@ fn hold() -> Event {
         standing: Some(held_standing()),
         amount: 200,
         expires_at: at(300),
+        pass: None,
     }
 }
 

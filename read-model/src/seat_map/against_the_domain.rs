@@ -46,6 +46,7 @@ fn schedule() -> Command {
         hold_seconds: 60,
         max_seats_per_customer: 4,
         no_stranded_seats: false,
+        waiting_room: None,
         categories: vec!["Even".to_owned(), "Odd".to_owned()],
         focus: Point::default(),
         zones: vec![ZonePart {
@@ -84,6 +85,7 @@ fn command(show: &Show, what: u8, which: u8, made: &mut Vec<ReservationId>) -> C
         reservation_id: next,
         customer_id: id(u64::from(which % 7)),
         selection,
+        pass: None,
     };
     let (organizer_id, reason) = (id(1), "house".to_owned());
     if what % 12 < 5 {

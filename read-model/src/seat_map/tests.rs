@@ -32,6 +32,7 @@ fn scheduled() -> Event {
         hold_seconds: 300,
         max_seats_per_customer: 4,
         no_stranded_seats: false,
+        waiting_room: None,
     }
 }
 
@@ -108,6 +109,7 @@ fn held(guids: &[&str], standing: u32) -> Event {
         }),
         amount: 0,
         expires_at: Timestamp::default(),
+        pass: None,
     }
 }
 

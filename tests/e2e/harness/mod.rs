@@ -132,7 +132,7 @@ impl TestApp {
 
     /// Where a call goes.
     pub(crate) fn url(&self, method: &Method, path: &str) -> String {
-        format!("{}{path}", self.system.base(method))
+        format!("{}{path}", self.system.base(method, path))
     }
 
     pub(crate) fn call(

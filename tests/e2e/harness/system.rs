@@ -85,11 +85,13 @@ impl System {
         }
     }
 
-    /// Who takes a call: reads go to query APIs, everything else to command APIs.
-    pub(super) fn base(&self, method: &Method) -> String {
+    /// Who takes a call: reads go to query APIs, everything else to command APIs; so do those that ask for their turn.
+    pub(super) fn base(&self, method: &Method, path: &str) -> String {
         match self {
             Self::Embedded(embedded) => embedded.app.url(),
-            Self::Distributed(Distributed { cluster, .. }) if *method == Method::GET => {
+            Self::Distributed(Distributed { cluster, .. })
+                if *method == Method::GET && !path.starts_with("/v1/waiting-room/") =>
+            {
                 cluster.query_url()
             }
             Self::Distributed(Distributed { cluster, .. }) => cluster.command_url(),

@@ -201,6 +201,27 @@ async fn payments() {
 }
 
 #[tokio::test]
+async fn waiting_rooms() {
+    use Check::{Admissions, Timers};
+    each_is_found(&[
+        log("UPDATE events SET payload = replace(payload, '\"first\":1', '\"first\":2') WHERE event_type = 'NumbersReserved'",
+            Admissions, "numbers 2 to 1000 follow 0"),
+        log("UPDATE events SET payload = replace(payload, '\"number\":2', '\"number\":2000') WHERE event_type = 'CustomersAdmitted'",
+            Admissions, "number 2000 was not set aside"),
+        log("UPDATE events SET payload = replace(payload, '000000000902', '000000000901') WHERE event_type = 'CustomersAdmitted'",
+            Admissions, "000000000901 is let in twice"),
+        log("UPDATE events SET payload = replace(payload, '\"paused\":false', '\"paused\":true') WHERE event_type = 'FlowChanged'",
+            Admissions, "let in while nobody is"),
+        log("UPDATE events SET payload = json_set(payload, '$.CustomersAdmitted.expires_at', '2099-01-01T00:00:00Z') WHERE event_type = 'CustomersAdmitted'",
+            Admissions, "has not run out"),
+        log("UPDATE events SET payload = json_remove(payload, '$.SeatsHeld.pass') WHERE event_type = 'SeatsHeld'",
+            Admissions, "held without a pass"),
+        log("UPDATE stream_head SET wake_at = NULL WHERE aggregate_type = 'waiting_room'", Timers, "its timer is None"),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn claims_timers_and_commands() {
     use Check::{Claims, Commands, Timers};
     each_is_found(&[

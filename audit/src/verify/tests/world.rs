@@ -19,8 +19,16 @@ use command_api::{
     passwords::{self, Passwords},
     process_managers::checkout::Checkout,
     reservations::Reservations,
+    routes::Streams,
+    waiting_room::{InProcessWaitingRoom, Rooms, Tickets},
 };
-use domain::{ids::PaymentId, operation::acts, payment};
+use domain::{
+    ids::{PaymentId, ShowId},
+    operation::acts,
+    payment,
+    show::{self, Selection},
+    waiting_room::{self, Entrant},
+};
 use edge::auth::{Principal, Role, Signer, Verifier};
 use event_store::{
     Clock, Committer, EventLog, Position,
@@ -164,17 +172,25 @@ impl World {
             signer.clone(),
             identity::Settings::default(),
         );
+        let core = Core {
+            log: log.clone(),
+            clock: time,
+            executors,
+            failpoints: Failpoints::default(),
+            settings: Settings::default(),
+        };
+        let identity = identity.await.unwrap();
+        let store = Arc::new(InProcessWaitingRoom::default());
+        let rooms = Rooms::new(core.clone(), identity.keys.clone(), store);
+        let verifier = Arc::new(Verifier::new([signer.public_key()], now));
         let state = AppState::new(CommandDeps {
-            core: Core {
-                log: log.clone(),
-                clock: time,
-                executors,
-                failpoints: Failpoints::default(),
-                settings: Settings::default(),
-            },
+            core,
+            rooms,
+            tickets: Tickets::new(signer.clone(), verifier.clone()),
+            streams: Streams::until(shutdown.clone()),
             fingerprints: Arc::new(HmacFingerprints::new(&[7; 32])),
-            verifier: Arc::new(Verifier::new([signer.public_key()], now)),
-            identity: Arc::new(identity.await.unwrap()),
+            verifier,
+            identity: Arc::new(identity),
             reservations: Reservations::new(log),
         });
         let router = command_api::router(state.clone());
@@ -226,6 +242,10 @@ impl World {
     }
 
     pub(super) async fn schedule(&self) -> String {
+        self.schedule_with(None).await
+    }
+
+    async fn schedule_with(&self, waiting_room: Option<Value>) -> String {
         let seat = |row: u32, number: u32| {
             json!({"seat_guid": format!("{row}-{number}"), "seat_number": number.to_string(), "category": "Stalls",
                 "position": {"x": number * 20, "y": 0}})
@@ -244,9 +264,10 @@ impl World {
         let venue = self.post(0, "/v1/venues", venue).await;
         let concert = json!({"title": "Night", "artist": "Band", "description": "Loud"});
         let concert = self.post(0, "/v1/concerts", concert).await;
-        let show = json!({"concert_id": concert["concert_id"], "venue_id": venue["venue_id"],
+        let mut show = json!({"concert_id": concert["concert_id"], "venue_id": venue["venue_id"],
             "starts_at": "2030-01-01T20:00:00Z", "on_sale_at": "2020-01-01T00:00:00Z",
             "prices": {"Stalls": 100, "Standing": 30}});
+        show["waiting_room"] = waiting_room.into();
         let show = self.post(0, "/v1/shows", show).await;
         show["show_id"].as_str().unwrap().to_owned()
     }
@@ -367,6 +388,7 @@ impl World {
         .await;
         let live = self.hold(4, &show, &["2-3"]).await;
         self.begin_payment(4, &show, &live).await;
+        self.play_waiting_room().await;
         // A show that is cancelled, with a hold and a sale to be wound up.
         let cancelled = self.schedule().await;
         let sold = self.hold(1, &cancelled, &["1-1"]).await;
@@ -380,6 +402,38 @@ impl World {
         .await;
         self.project().await;
         self.end().await
+    }
+
+    /// Two are let in; one of them holds, the pass of the other runs out; then the room is paused.
+    async fn play_waiting_room(&self) {
+        let room = json!({"admit_per_second": 10, "max_active": 10, "pass_seconds": 60});
+        let show = self.schedule_with(Some(room)).await;
+        let id: ShowId = show.parse().unwrap();
+        let entrant = |number: u64| Entrant {
+            number,
+            entry_id: Uuid::from_u128(u128::from(number) + 0x900).into(),
+            customer_id: Uuid::from_u128(number.into()).into(),
+        };
+        let (one, other) = (entrant(1), entrant(2));
+        let rooms = &self.state.rooms;
+        let record = async |command| rooms.record(id, command).await.unwrap();
+        let entrants = vec![one, other];
+        record(waiting_room::Command::Admit { entrants }).await;
+        let hold = show::Command::Hold {
+            reservation_id: Uuid::now_v7().into(),
+            customer_id: one.customer_id,
+            selection: Selection::Seats(vec!["1-1".to_owned()]),
+            pass: Some(one.entry_id),
+        };
+        let shows = &self.state.executors.shows;
+        let mut request = Asked::new(Uuid::now_v7(), hold);
+        request.metadata = Origin::manager("test", id.0).metadata();
+        shows.execute(&show, request).await.unwrap();
+        self.clock.advance(TimeDelta::seconds(60));
+        let passes = vec![other.entry_id];
+        record(waiting_room::Command::Expire { passes }).await;
+        let organizer_id = Uuid::from_u128(0).into();
+        record(waiting_room::Command::Pause { organizer_id }).await;
     }
 
     /// Brings the read model up to the log's head.

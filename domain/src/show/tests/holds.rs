@@ -16,6 +16,7 @@ fn holds_the_seats_asked_for() {
         standing: None,
         amount: 80,
         expires_at: at(1 + HOLD),
+        pass: None,
     };
     assert_eq!(stage.hold(R1, ANNA, &["C-1", "A-5"], 1), Ok(vec![held]));
     assert_eq!(stage.counts(), [23, 2, 0, 0]);

@@ -100,6 +100,7 @@ fn check_offer(stage: &Stage, refusal: &Error, command: &Command, now: Timestamp
         reservation_id,
         customer_id,
         selection,
+        pass: _,
     } = command
     else {
         return;
@@ -119,6 +120,7 @@ fn check_offer(stage: &Stage, refusal: &Error, command: &Command, now: Timestamp
         reservation_id: *reservation_id,
         customer_id: *customer_id,
         selection: Selection::Seats(alternatives.clone()),
+        pass: None,
     };
     let outcome = stage.show.decide(&instead, now);
     assert!(

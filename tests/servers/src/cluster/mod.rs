@@ -13,7 +13,7 @@ use std::{
 
 use self::member::Member;
 use crate::{
-    Database, Haproxy, Home, apache_kafka, log_database, read_model_database, wait::until,
+    Database, Haproxy, Home, apache_kafka, log_database, read_model_database, redis, wait::until,
 };
 
 /// Partitions of a test's topic: more than workers, so that each has several.
@@ -53,6 +53,8 @@ pub struct Stores {
     pub replica: String,
     /// Kafka's bootstrap servers.
     pub brokers: String,
+    /// The waiting room.
+    pub waiting_room: String,
 }
 
 /// Two of every role but one audit, and haproxy before the command APIs if asked for. They go with the value.
@@ -97,6 +99,7 @@ impl Cluster {
             read_model: read_model.url.clone(),
             replica: read_model.replica_url.clone()?,
             brokers: apache_kafka(layout.test)?,
+            waiting_room: redis(layout.test)?,
         };
         let databases = vec![log, keys, read_model];
         Self::start_on(layout, stores, databases).await
@@ -162,12 +165,14 @@ impl Cluster {
             key_store,
             read_model,
             brokers,
+            waiting_room,
             ..
         } = &self.stores;
         let (topic, key) = (&self.topic, self.key());
         let text = format!(
             "[log]\nurl = \"{log}\"\n[bus]\nurl = \"kafka:{brokers}\"\ntopic = \"{topic}\"\npartitions = {PARTITIONS}\nreplication = 1\n\
              [read_model]\nurl = \"{read_model}\"\n[key_store]\nurl = \"{key_store}\"\n\
+             [waiting_room]\nurl = \"{waiting_room}\"\n\
              [auth]\nsigning_key = \"{}\"\ntrusted_keys = [\"{}\"]\n[executor]\ndeadline_ms = 9000\n[telemetry]\nformat = \"json\"\n",
             key.display(),
             self.home.path().join("public.pem").display(),

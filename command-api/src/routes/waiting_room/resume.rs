@@ -1,0 +1,30 @@
+//! `POST /v1/waiting-room/{show_id}/resume`
+
+use axum::extract::State;
+use domain::{ids::ShowId, waiting_room::Command};
+use edge::{Json, Path, Problem};
+
+use super::{FlowBody, change_flow};
+use crate::{
+    AppState,
+    call::OrganizerCall,
+    routes::{Nothing, Refusals},
+};
+
+/// Let customers in again.
+#[utoipa::path(
+    post, path = "/v1/waiting-room/{show_id}/resume", tag = "Waiting room", security(("bearer" = [])),
+    params(("show_id" = Uuid, Path)),
+    responses((status = 200, body = FlowBody), Refusals)
+)]
+pub(crate) async fn resume(
+    State(state): State<AppState>,
+    Path(show): Path<ShowId>,
+    call: OrganizerCall,
+    Nothing: Nothing,
+) -> Result<Json<FlowBody>, Problem> {
+    let command = Command::Resume {
+        organizer_id: call.organizer_id,
+    };
+    change_flow(&state, "resume_waiting_room", show, &call, &(), command).await
+}
