@@ -1,15 +1,17 @@
 //! Topics for outsiders: second records of some events, which the relay sends beside the log's own.
 
-use domain::{Aggregate, payment::Payment, show::Show};
+use domain::{Aggregate, payment::Payment, show::Show, waiting_room::WaitingRoom};
 use event_store::RecordedEvent;
 
 /// A hold ran out: its seats are free again.
 const SEAT_EXPIRED: &str = "seat.expired";
 /// A reservation was paid.
 const PAYMENT_COMPLETED: &str = "payment.completed";
+/// Passes from a waiting room ran out unused: their places in it are others'.
+const QUEUE_EXPIRED: &str = "queue.expired";
 
 /// Every topic that [`route`] may name.
-pub const TOPICS: [&str; 2] = [SEAT_EXPIRED, PAYMENT_COMPLETED];
+pub const TOPICS: [&str; 3] = [SEAT_EXPIRED, PAYMENT_COMPLETED, QUEUE_EXPIRED];
 
 /// The topics that an event goes to. Names alone decide: payloads are for the receivers to read.
 pub fn route(event: &RecordedEvent) -> Vec<&'static str> {
@@ -18,6 +20,8 @@ pub fn route(event: &RecordedEvent) -> Vec<&'static str> {
         vec![SEAT_EXPIRED]
     } else if kind == (Payment::TYPE, "PaymentCompleted") {
         vec![PAYMENT_COMPLETED]
+    } else if kind == (WaitingRoom::TYPE, "PassesExpired") {
+        vec![QUEUE_EXPIRED]
     } else {
         Vec::new()
     }
@@ -26,7 +30,7 @@ pub fn route(event: &RecordedEvent) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
-    use domain::{payment, show, stored::event_types};
+    use domain::{payment, show, stored::event_types, waiting_room};
     use event_store::{Position, StreamId};
     use uuid::Uuid;
 
@@ -54,12 +58,18 @@ mod tests {
     fn each_topic_has_its_event_and_others_go_nowhere() {
         let shows = event_types::<show::Event>().iter();
         let payments = event_types::<payment::Event>().iter();
+        let rooms = event_types::<waiting_room::Event>().iter();
         let routed: Vec<_> = shows
             .map(|name| event(Show::TYPE, name))
             .chain(payments.map(|name| event(Payment::TYPE, name)))
+            .chain(rooms.map(|name| event(WaitingRoom::TYPE, name)))
             .filter_map(|event| Some((event.event_type.clone(), *route(&event).first()?)))
             .collect();
-        let expected = [("HoldExpired", TOPICS[0]), ("PaymentCompleted", TOPICS[1])];
+        let expected = [
+            ("HoldExpired", TOPICS[0]),
+            ("PaymentCompleted", TOPICS[1]),
+            ("PassesExpired", TOPICS[2]),
+        ];
         assert_eq!(
             routed,
             expected.map(|(name, topic)| (name.to_owned(), topic))

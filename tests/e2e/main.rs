@@ -24,3 +24,4 @@ mod queries;
 mod quickstart;
 mod refusals;
 mod streams;
+mod waiting_room;
