@@ -165,7 +165,7 @@ impl Refusal for show::Error {
                 seats,
                 alternatives,
             } => say(codes::SEATS_UNAVAILABLE)
-                .with("seats", seats)
+                .with("seats", guids(seats))
                 .with("alternatives", alternatives),
             Self::StandingUnavailable {
                 category,
@@ -194,7 +194,7 @@ impl Refusal for show::Error {
                 .retry_after((*on_sale_at - now).to_std().unwrap_or_default()),
             Self::OffSale { off_sale_at } => say(codes::OFF_SALE).with("off_sale_at", off_sale_at),
             Self::ShowCancelled => say(codes::SHOW_CANCELLED),
-            Self::HoldExpired { expired_at } => {
+            Self::HoldExpired { expired_at, .. } => {
                 say(codes::HOLD_EXPIRED).with("expired_at", expired_at)
             }
             Self::AlreadyExtended => say(codes::ALREADY_EXTENDED),
@@ -208,6 +208,10 @@ impl Refusal for show::Error {
             Self::NotBlocked { seats } => say(codes::NOT_BLOCKED).with("seats", seats),
         }
     }
+}
+
+fn guids(seats: &[show::TakenSeat]) -> Vec<&str> {
+    seats.iter().map(|seat| seat.seat_guid.as_str()).collect()
 }
 
 impl Refusal for payment::Error {

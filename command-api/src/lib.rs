@@ -12,6 +12,7 @@ pub mod deciding;
 mod ensure;
 pub mod error;
 pub mod failpoints;
+mod generations;
 pub mod identity;
 pub mod key_store;
 pub mod metrics;
@@ -23,6 +24,7 @@ pub mod process_managers;
 pub mod reservations;
 pub mod routes;
 pub mod state;
+pub mod taken_seats;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

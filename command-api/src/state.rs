@@ -13,7 +13,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     commands::Fingerprints, deciding::Deciding, failpoints::Failpoints, identity::Identity,
-    reservations::Reservations,
+    reservations::Reservations, taken_seats::TakenSeats,
 };
 
 /// One executor for each kind of aggregate. Cheap to clone.
@@ -116,6 +116,8 @@ pub struct Deps {
     pub identity: Arc<Identity>,
     /// Which show a reservation belongs to.
     pub reservations: Reservations,
+    /// Where in the log a seat went.
+    pub taken_seats: TakenSeats,
 }
 
 impl Deref for Deps {

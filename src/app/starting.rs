@@ -12,6 +12,7 @@ use command_api::{
     passwords::{self, Passwords},
     process_managers,
     reservations::Reservations,
+    taken_seats::TakenSeats,
 };
 use domain::operation::acts;
 use edge::{auth::Signer, probes::Readiness};
@@ -230,6 +231,7 @@ impl Parts {
         );
         Ok(command_api::AppState::new(Deps {
             reservations: Reservations::new(core.log.clone()),
+            taken_seats: TakenSeats::new(core.log.clone()),
             core,
             fingerprints: Arc::new(HmacFingerprints::new(fingerprints.expose())),
             verifier: self.verifier.clone(),

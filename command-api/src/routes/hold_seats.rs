@@ -6,7 +6,7 @@ use domain::{
     ids::{ReservationId, ShowId},
     points::Points,
     show::{
-        Command, Event, Show,
+        Command, Event,
         command::Selection,
         event::{HeldSeat, HeldStanding},
     },
@@ -124,14 +124,7 @@ pub(crate) async fn hold_seats(
         selection: selection(body)?,
     };
     let answer = state
-        .execute::<Show>(
-            "hold_seats",
-            &state.executors.shows,
-            show_id,
-            &call,
-            fingerprint,
-            command,
-        )
+        .execute_on_show("hold_seats", show_id, &call, fingerprint, command)
         .await?;
     let held = fact(&answer, |event| held(show_id, event, answer.position))?;
     state.reservations.remember(held.reservation_id, show_id);

@@ -130,6 +130,9 @@ pub(crate) async fn pay(
             if code == codes::INSUFFICIENT_POINTS.name {
                 return Err(problem.with("balance", balance).with("required", amount));
             }
+            if code == codes::HOLD_EXPIRED.name {
+                return Err(lost(&state, customer_id, body.reservation_id, problem).await);
+            }
             Err(problem)
         }
         None => {
@@ -140,6 +143,24 @@ pub(crate) async fn pay(
             };
             Ok((StatusCode::ACCEPTED, Json(processing)).into_response())
         }
+    }
+}
+
+/// The failure of a payment whose hold ran out, with where the seats went that are another's by now.
+async fn lost(
+    state: &AppState,
+    customer_id: CustomerId,
+    reservation_id: ReservationId,
+    problem: Problem,
+) -> Problem {
+    let Ok(show_id) = show_of(state, reservation_id).await else {
+        return problem;
+    };
+    let look = move |show: &Show, _, now| show.payable(reservation_id, customer_id, now).err();
+    match state.executors.shows.read(&show_id.to_string(), look).await {
+        Ok(Some(refusal)) => state.taken_seats.explain(show_id, &refusal, problem).await,
+        // Free again, or not to be found out just now: the failure stands all the same.
+        Ok(None) | Err(_) => problem,
     }
 }
 
@@ -308,7 +329,9 @@ async fn explained(
         return Ok(refusal);
     }
     let show = StreamId::new(Show::TYPE, show_id.to_string());
-    placed(state, &show, refusal.problem(state.clock.now())).await
+    let problem = refusal.problem(state.clock.now());
+    let problem = state.taken_seats.explain(show_id, refusal, problem).await;
+    placed(state, &show, problem).await
 }
 
 /// The problem, with the position at which the stream stands.

@@ -32,6 +32,7 @@ use crate::{
     key_store::SqliteKeyStore,
     passwords::{self, Passwords},
     reservations::Reservations,
+    taken_seats::TakenSeats,
     testing::Folder,
 };
 
@@ -95,7 +96,8 @@ impl App {
             fingerprints: Arc::new(HmacFingerprints::new(&[7; 32])),
             verifier: Arc::new(Verifier::new([signer.public_key()], now)),
             identity: Arc::new(identity.await.unwrap()),
-            reservations: Reservations::new(log),
+            reservations: Reservations::new(log.clone()),
+            taken_seats: TakenSeats::new(log),
         });
         let router = crate::router(state.clone());
         Self {

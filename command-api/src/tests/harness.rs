@@ -31,6 +31,7 @@ use crate::{
     passwords::{self, Passwords},
     process_managers,
     reservations::Reservations,
+    taken_seats::TakenSeats,
     testing::Folder,
 };
 
@@ -60,6 +61,9 @@ impl Reply {
         assert_eq!(content_type, "application/problem+json", "{:#}", self.body);
         let body = self.is(status);
         assert_eq!(body["code"], code, "{body:#}");
+        let row = format!("| `{code}` | {status} |");
+        let documented = include_str!("../../../docs/errors.md").contains(&row);
+        assert!(documented, "docs/errors.md has no row {row}");
         body
     }
 }
@@ -142,7 +146,8 @@ impl Api {
             fingerprints: Arc::new(HmacFingerprints::new(secret.expose())),
             verifier: Arc::new(Verifier::new([signer.public_key()], now)),
             identity: Arc::new(identity.unwrap()),
-            reservations: Reservations::new(log),
+            reservations: Reservations::new(log.clone()),
+            taken_seats: TakenSeats::new(log),
         });
         let router = crate::router(state.clone());
         Self {

@@ -11,5 +11,6 @@ mod faulty_log;
 mod fixtures;
 mod harness;
 mod payments;
+mod refusals;
 mod reservations;
 mod storm;

@@ -35,7 +35,7 @@ use cqrs_es::event_sink::EventSink;
 use self::state::Terms;
 pub use self::{
     command::{Command, Selection},
-    error::Error,
+    error::{Error, TakenSeat},
     event::Event,
     house::{MAX_HOUSE_SEATS, MAX_REASON_BYTES},
     limits::{MAX_HOLD_SECONDS, MAX_PLACES_PER_CUSTOMER},
@@ -56,7 +56,7 @@ pub const RESERVATION: &str = "reservation";
 
 impl Aggregate for Show {
     const TYPE: &'static str = "show";
-    const SNAPSHOT_SCHEMA: u32 = 1;
+    const SNAPSHOT_SCHEMA: u32 = 2;
     type Command = Command;
     type Event = Event;
     type Error = Error;

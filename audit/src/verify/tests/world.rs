@@ -19,6 +19,7 @@ use command_api::{
     passwords::{self, Passwords},
     process_managers::checkout::Checkout,
     reservations::Reservations,
+    taken_seats::TakenSeats,
 };
 use domain::{ids::PaymentId, operation::acts, payment};
 use edge::auth::{Principal, Role, Signer, Verifier};
@@ -175,7 +176,8 @@ impl World {
             fingerprints: Arc::new(HmacFingerprints::new(&[7; 32])),
             verifier: Arc::new(Verifier::new([signer.public_key()], now)),
             identity: Arc::new(identity.await.unwrap()),
-            reservations: Reservations::new(log),
+            reservations: Reservations::new(log.clone()),
+            taken_seats: TakenSeats::new(log),
         });
         let router = command_api::router(state.clone());
         tasks.close();
