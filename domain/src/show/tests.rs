@@ -8,6 +8,7 @@
 //!     floor                        Standing, 20 points a place
 //! ```
 
+mod alternatives;
 mod holds;
 mod house;
 mod properties;

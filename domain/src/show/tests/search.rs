@@ -176,6 +176,11 @@ fn alternatives_keep_what_is_free_of_a_scattered_choice() {
         Err(unavailable(&[("A-1", 4), ("C-1", 4)], &["A-2", "C-2"])),
         "each category for itself"
     );
+    assert_eq!(
+        stage.hold(R2, BEN, &["A-2", "A-4", "C-1"], 0),
+        Err(unavailable(&[("C-1", 4)], &["A-2", "A-4", "C-2"])),
+        "what is lost of one category is no reason to change the other"
+    );
 }
 
 #[test]
