@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use domain::{concert, customer, payment, point_account, show, venue};
+use domain::{concert, customer, payment, point_account, points::Points, show, venue};
 use edge::problem::Problem;
 use event_store::{Position, executor, log};
 
 use crate::{
     codes::{self, Code},
-    credentials, key_store, passwords, personal_data,
+    credentials, key_store, passwords,
+    payment_provider::{self, Declined},
+    personal_data,
 };
 
 /// When to try again after a queue was full or others kept winning: both last milliseconds.
@@ -101,6 +103,34 @@ pub fn passwords_failed(error: &passwords::Error) -> Problem {
 pub fn personal_data_failed(error: &personal_data::Error) -> Problem {
     match error {
         personal_data::Error::Seal | personal_data::Error::Open => Problem::internal(error),
+    }
+}
+
+/// A payment provider that did not answer, before anything was recorded.
+pub fn payment_provider_failed(error: &payment_provider::Error) -> Problem {
+    match error {
+        payment_provider::Error::Overloaded => {
+            nothing_done(codes::OVERLOADED, &error.to_string(), RETRY_SOON)
+        }
+        payment_provider::Error::Busy => nothing_done(codes::BUSY, &error.to_string(), RETRY_SOON),
+        payment_provider::Error::Unavailable(_) | payment_provider::Error::Unknown(_) => {
+            tracing::warn!(%error, "a payment provider does not answer");
+            let detail = "the payment provider can't be reached";
+            nothing_done(codes::UNAVAILABLE, detail, RETRY_LATER)
+        }
+        payment_provider::Error::Broken(_) => Problem::internal(error),
+    }
+}
+
+/// A payment of `required` that its provider would decline, before anything was recorded.
+pub fn declined(declined: &Declined, required: Points) -> Problem {
+    let code = Code::named(declined.code).unwrap_or(codes::PAYMENT_FAILED);
+    let problem = problem(code, &*declined.detail)
+        .with("balance", declined.balance)
+        .with("required", required);
+    match declined.position {
+        Some(position) => at(problem, position),
+        None => problem,
     }
 }
 

@@ -18,6 +18,7 @@ pub mod key_store;
 pub mod metrics;
 pub mod operations;
 pub mod passwords;
+pub mod payment_provider;
 pub mod personal_data;
 mod postgres;
 pub mod process_managers;

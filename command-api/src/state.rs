@@ -13,7 +13,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     commands::Fingerprints, deciding::Deciding, failpoints::Failpoints, identity::Identity,
-    reservations::Reservations, taken_seats::TakenSeats,
+    payment_provider::PaymentProviders, reservations::Reservations, taken_seats::TakenSeats,
 };
 
 /// One executor for each kind of aggregate. Cheap to clone.
@@ -101,6 +101,8 @@ pub struct Core {
     pub failpoints: Failpoints,
     /// Bounds and rhythms.
     pub settings: Settings,
+    /// Who takes money and gives it back.
+    pub payment_providers: PaymentProviders,
 }
 
 /// Everything that the command API is given.

@@ -10,6 +10,7 @@ use command_api::{
     key_store::HmacPurpose,
     operations::{self, Act},
     passwords::{self, Passwords},
+    payment_provider::PaymentProviders,
     process_managers,
     reservations::Reservations,
     taken_seats::TakenSeats,
@@ -180,6 +181,7 @@ impl Parts {
         );
         self.record_durability(&executors).await?;
         Ok(Core {
+            payment_providers: PaymentProviders::points(&executors, &log),
             log,
             clock: self.clock.clone(),
             executors,

@@ -31,6 +31,7 @@ use crate::{
     identity::{self, Identity},
     key_store::SqliteKeyStore,
     passwords::{self, Passwords},
+    payment_provider::PaymentProviders,
     reservations::Reservations,
     taken_seats::TakenSeats,
     testing::Folder,
@@ -89,6 +90,7 @@ impl App {
             core: Core {
                 log: log.clone(),
                 clock: time,
+                payment_providers: PaymentProviders::points(&executors, &log),
                 executors,
                 failpoints: Failpoints::default(),
                 settings: Settings::default(),

@@ -29,6 +29,7 @@ use crate::{
     identity::{self, Identity},
     key_store::{self, HmacPurpose},
     passwords::{self, Passwords},
+    payment_provider::PaymentProviders,
     process_managers,
     reservations::Reservations,
     taken_seats::TakenSeats,
@@ -139,6 +140,7 @@ impl Api {
             core: Core {
                 log: log.clone(),
                 clock: port,
+                payment_providers: PaymentProviders::points(&executors, &log),
                 executors,
                 failpoints,
                 settings,

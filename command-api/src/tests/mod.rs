@@ -10,6 +10,7 @@ mod faults;
 mod faulty_log;
 mod fixtures;
 mod harness;
+mod payment_provider;
 mod payments;
 mod refusals;
 mod reservations;

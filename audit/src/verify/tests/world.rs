@@ -17,6 +17,7 @@ use command_api::{
     key_store::SqliteKeyStore,
     operations::{self, Act},
     passwords::{self, Passwords},
+    payment_provider::PaymentProviders,
     process_managers::checkout::Checkout,
     reservations::Reservations,
     taken_seats::TakenSeats,
@@ -169,6 +170,7 @@ impl World {
             core: Core {
                 log: log.clone(),
                 clock: time,
+                payment_providers: PaymentProviders::points(&executors, &log),
                 executors,
                 failpoints: Failpoints::default(),
                 settings: Settings::default(),
@@ -284,6 +286,7 @@ impl World {
             customer_id: Uuid::from_u128(who).into(),
             organizer_id: Uuid::nil().into(),
             amount: 100,
+            method: payment::METHOD.to_owned(),
         };
         let mut request = Asked::new(step_id(id.0, "request"), command);
         request.fingerprint = Fingerprint(vec![1]);
