@@ -165,6 +165,7 @@ impl<'a> Checkout<'a> {
 
     /// Gives the payment up for the refusal `code`; or goes forward where the show has confirmed it meanwhile.
     async fn abandon(&self, payment: &Payment, code: &str) -> Result<End, Halt> {
+        self.core.failpoints.pass("payment.refused").await;
         let command = show::Command::Abandon {
             reservation_id: payment.reservation_id,
             payment_id: self.payment_id,
