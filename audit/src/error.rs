@@ -18,6 +18,14 @@ pub enum Error {
     /// The token is missing, invalid, or of another role.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// A parameter is outside its bounds.
+    #[error("{name}: {detail}")]
+    InvalidParameter {
+        /// Its name.
+        name: &'static str,
+        /// What is wrong.
+        detail: String,
+    },
     /// The log failed.
     #[error(transparent)]
     Log(#[from] log::Error),
@@ -32,8 +40,15 @@ impl From<Error> for Problem {
             tracing::warn!(error = ?error, "{detail}");
             Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail.to_owned()).retry_after(RETRY)
         };
+        let malformed = |code, at: &str| {
+            Self::new(StatusCode::BAD_REQUEST, code, error.to_string()).with("at", at)
+        };
         match error {
             Error::Refused(refusal) => refusal.into(),
+            Error::InvalidParameter { name, .. } => malformed("invalid_parameter", name),
+            Error::ReadModel(read_model::Error::BadCursor(_)) => {
+                malformed("invalid_cursor", "cursor")
+            }
             Error::Log(log::Error::Unavailable(_)) => {
                 unavailable("unavailable", "the log can't be reached")
             }
@@ -51,6 +66,32 @@ impl IntoResponse for Error {
             // It knows the challenge that a client without a token is owed.
             Self::Refused(refusal) => refusal.into_response(),
             other => Problem::from(other).into_response(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_problem_is_documented() {
+        let errors = [
+            Error::InvalidParameter {
+                name: "limit",
+                detail: "as told".to_owned(),
+            },
+            Error::Log(log::Error::Unavailable("as told".to_owned())),
+            Error::Log(log::Error::Corrupt("as told".to_owned())),
+            Error::ReadModel(read_model::Error::BadCursor("as told".to_owned())),
+            Error::ReadModel(read_model::Error::Unavailable("as told".to_owned())),
+            Error::ReadModel(read_model::Error::Corrupt("as told".to_owned())),
+        ];
+        for error in errors {
+            let problem = Problem::from(error);
+            let row = format!("| `{}` | {} |", problem.code(), problem.status().as_u16());
+            let documented = include_str!("../../docs/errors.md").contains(&row);
+            assert!(documented, "docs/errors.md has no row {row}");
         }
     }
 }

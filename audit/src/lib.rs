@@ -7,6 +7,7 @@ mod error;
 mod lag;
 mod projections;
 mod routes;
+mod sagas;
 mod state;
 pub mod verify;
 
@@ -14,6 +15,7 @@ pub use crate::{
     error::Error,
     projections::{ParkedKeyView, PartitionView, ProjectionView, ProjectionsView, projections},
     routes::{openapi, router},
+    sagas::{STUCK_AFTER, SagaCountsView, SagaView, SagasView},
     state::{AppState, Deps},
     verify::verify,
 };

@@ -3,7 +3,10 @@
 use std::{str::FromStr, time::Duration};
 
 use axum::{extract::FromRequestParts, http::request::Parts};
-use domain::ids::{CustomerId, OrganizerId};
+use domain::{
+    ids::{CustomerId, OrganizerId, ShowId},
+    show::{self, Show},
+};
 use edge::{
     IdempotencyKey, Problem, RequestContext,
     auth::{Principal, Role},
@@ -149,6 +152,32 @@ impl Deps {
             .send(name, executor, id, call, fingerprint, command)
             .await;
         sent.map_err(|error| refused(&error, self.clock.now()))
+    }
+
+    /// As [`Deps::execute`] for a command to a show; a refusal tells where in the log the seats went that it names as gone.
+    ///
+    /// # Errors
+    /// The refusal, as the client gets to see it.
+    pub async fn execute_on_show(
+        &self,
+        name: &'static str,
+        show_id: ShowId,
+        call: &Call,
+        fingerprint: Fingerprint,
+        command: show::Command,
+    ) -> Result<Executed<Show>, Problem> {
+        let shows = &self.executors.shows;
+        let sent = self.send::<Show>(name, shows, show_id, call, fingerprint, command);
+        match sent.await {
+            Ok(answer) => Ok(answer),
+            Err(error) => {
+                let problem = refused(&error, self.clock.now());
+                let executor::Error::Refused { error, .. } = &error else {
+                    return Err(problem);
+                };
+                Err(self.taken_seats.explain(show_id, error, problem).await)
+            }
+        }
     }
 
     /// As [`Deps::execute`], for those who look into the refusal themselves.

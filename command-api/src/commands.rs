@@ -4,9 +4,13 @@
 use std::{collections::BTreeMap, fmt::Debug};
 
 use aws_lc_rs::hmac;
-use event_store::{commands::Fingerprint, executor::Metadata};
+use event_store::{
+    commands::Fingerprint,
+    executor::{Metadata, Request},
+};
 use serde::Serialize;
 use serde_json::Value;
+use tokio::time::Instant;
 use uuid::{Uuid, uuid};
 
 /// Namespace of the ids of clients' commands; permanent.
@@ -26,6 +30,24 @@ pub fn request_id(principal: &str, method: &str, path: &str, key: Option<&str>) 
 /// The id of a saga's step: the same whoever carries it out, and however often.
 pub fn step_id(saga: Uuid, step: &str) -> Uuid {
     Uuid::new_v5(&STEPS, &joined(&[&saga.to_string(), step]))
+}
+
+/// The request of a saga's step. Its id is the saga's alone, so nobody can use it for something else: it needs no fingerprint.
+pub fn step<C>(
+    saga: Uuid,
+    step: &str,
+    origin: &Origin,
+    deadline: Option<Instant>,
+    command: C,
+) -> Request<C> {
+    Request {
+        command_id: step_id(saga, step),
+        fingerprint: Fingerprint::default(),
+        command,
+        metadata: origin.metadata(),
+        claims: Vec::new(),
+        deadline,
+    }
 }
 
 /// The parts, each behind its length: no two lists of parts look alike.

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use domain::{concert, customer, payment, point_account, show, venue, waiting_room};
+use domain::{concert, customer, payment, point_account, points::Points, show, venue, waiting_room};
 use edge::problem::Problem;
 use event_store::{Position, executor, log};
 
 use crate::{
     codes::{self, Code},
-    credentials, key_store, passwords, personal_data,
+    credentials, key_store, passwords,
+    payment_provider::{self, Declined},
+    personal_data,
     waiting_room::{Error as RoomError, rooms},
 };
 
@@ -124,6 +126,34 @@ pub fn personal_data_failed(error: &personal_data::Error) -> Problem {
     }
 }
 
+/// A payment provider that did not answer, before anything was recorded.
+pub fn payment_provider_failed(error: &payment_provider::Error) -> Problem {
+    match error {
+        payment_provider::Error::Overloaded => {
+            nothing_done(codes::OVERLOADED, &error.to_string(), RETRY_SOON)
+        }
+        payment_provider::Error::Busy => nothing_done(codes::BUSY, &error.to_string(), RETRY_SOON),
+        payment_provider::Error::Unavailable(_) | payment_provider::Error::Unknown(_) => {
+            tracing::warn!(%error, "a payment provider does not answer");
+            let detail = "the payment provider can't be reached";
+            nothing_done(codes::UNAVAILABLE, detail, RETRY_LATER)
+        }
+        payment_provider::Error::Broken(_) => Problem::internal(error),
+    }
+}
+
+/// A payment of `required` that its provider would decline, before anything was recorded.
+pub fn declined(declined: &Declined, required: Points) -> Problem {
+    let code = Code::named(declined.code).unwrap_or(codes::PAYMENT_FAILED);
+    let problem = problem(code, &*declined.detail)
+        .with("balance", declined.balance)
+        .with("required", required);
+    match declined.position {
+        Some(position) => at(problem, position),
+        None => problem,
+    }
+}
+
 /// A payment that was recorded as failed: what it was refused for, and whether points came back.
 pub fn payment_failed(code: &str, refunded: bool, position: Position) -> Problem {
     let known = Code::named(code).unwrap_or(codes::PAYMENT_FAILED);
@@ -185,7 +215,7 @@ impl Refusal for show::Error {
                 seats,
                 alternatives,
             } => say(codes::SEATS_UNAVAILABLE)
-                .with("seats", seats)
+                .with("seats", guids(seats))
                 .with("alternatives", alternatives),
             Self::StandingUnavailable {
                 category,
@@ -216,7 +246,7 @@ impl Refusal for show::Error {
             Self::ShowCancelled => say(codes::SHOW_CANCELLED),
             Self::NotAdmitted => say(codes::NOT_ADMITTED),
             Self::PassUsed => say(codes::NOT_ADMITTED).with("reason", "used"),
-            Self::HoldExpired { expired_at } => {
+            Self::HoldExpired { expired_at, .. } => {
                 say(codes::HOLD_EXPIRED).with("expired_at", expired_at)
             }
             Self::AlreadyExtended => say(codes::ALREADY_EXTENDED),
@@ -230,6 +260,10 @@ impl Refusal for show::Error {
             Self::NotBlocked { seats } => say(codes::NOT_BLOCKED).with("seats", seats),
         }
     }
+}
+
+fn guids(seats: &[show::TakenSeat]) -> Vec<&str> {
+    seats.iter().map(|seat| seat.seat_guid.as_str()).collect()
 }
 
 impl Refusal for payment::Error {

@@ -8,13 +8,15 @@ use std::{
     sync::Arc,
 };
 
-/// The places, each right after the append of the same name was acknowledged; the last one after all payments of a
-/// cancelled show were told to refund themselves.
-pub const NAMES: [&str; 12] = [
+/// The places, each right after the append of the same name was acknowledged. `payment.refused`: a debit or a confirmation was refused,
+/// and the payment not given up yet. `cancellation.told`: one payment of a cancelled show was told to refund itself,
+/// `cancellation.requested`: all of them were; `cancellation.wound_up`: a batch of its places is free.
+pub const NAMES: [&str; 15] = [
     "payment.requested",
     "payment.debited",
     "payment.confirmed",
     "payment.completed",
+    "payment.refused",
     "payment.abandoned",
     "payment.credited",
     "payment.failed",
@@ -22,7 +24,9 @@ pub const NAMES: [&str; 12] = [
     "refund.cancelled",
     "refund.credited",
     "refund.completed",
+    "cancellation.told",
     "cancellation.requested",
+    "cancellation.wound_up",
 ];
 
 type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -12,17 +12,20 @@ pub mod deciding;
 mod ensure;
 pub mod error;
 pub mod failpoints;
+mod generations;
 pub mod identity;
 pub mod key_store;
 pub mod metrics;
 pub mod operations;
 pub mod passwords;
+pub mod payment_provider;
 pub mod personal_data;
 mod postgres;
 pub mod process_managers;
 pub mod reservations;
 pub mod routes;
 pub mod state;
+pub mod taken_seats;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -1,10 +1,6 @@
 //! Which show a reservation belongs to: the claim says it, a bounded memory spares asking twice.
 
-use std::{
-    collections::HashMap,
-    mem,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 use domain::{
     Aggregate,
@@ -13,6 +9,8 @@ use domain::{
 };
 use event_store::{EventLog, log};
 
+use crate::generations::Generations;
+
 /// Entries of one generation. Two generations of 32 bytes an entry stay under 5 MiB.
 const GENERATION: usize = 50_000;
 
@@ -20,30 +18,7 @@ const GENERATION: usize = 50_000;
 #[derive(Debug)]
 pub struct Reservations {
     log: Arc<dyn EventLog>,
-    known: Mutex<Generations>,
-}
-
-#[derive(Debug, Default)]
-struct Generations {
-    young: HashMap<ReservationId, ShowId>,
-    old: HashMap<ReservationId, ShowId>,
-}
-
-impl Generations {
-    fn insert(&mut self, reservation: ReservationId, show: ShowId) {
-        if self.young.len() >= GENERATION {
-            self.old = mem::take(&mut self.young);
-        }
-        self.young.insert(reservation, show);
-    }
-
-    fn get(&self, reservation: ReservationId) -> Option<ShowId> {
-        let found = self
-            .young
-            .get(&reservation)
-            .or_else(|| self.old.get(&reservation));
-        found.copied()
-    }
+    known: Mutex<Generations<ReservationId, ShowId>>,
 }
 
 impl Reservations {
@@ -51,7 +26,7 @@ impl Reservations {
     pub fn new(log: Arc<dyn EventLog>) -> Self {
         Self {
             log,
-            known: Mutex::default(),
+            known: Mutex::new(Generations::new(GENERATION)),
         }
     }
 
@@ -73,7 +48,7 @@ impl Reservations {
             .known
             .lock()
             .expect("no holder of this lock can panic")
-            .get(reservation);
+            .get(&reservation);
         if known.is_some() {
             return Ok(known);
         }

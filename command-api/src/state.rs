@@ -16,8 +16,10 @@ use crate::{
     deciding::Deciding,
     failpoints::Failpoints,
     identity::Identity,
+    payment_provider::PaymentProviders,
     reservations::Reservations,
     routes::Streams,
+    taken_seats::TakenSeats,
     waiting_room::{Rooms, Tickets},
 };
 
@@ -109,6 +111,8 @@ pub struct Core {
     pub failpoints: Failpoints,
     /// Bounds and rhythms.
     pub settings: Settings,
+    /// Who takes money and gives it back.
+    pub payment_providers: PaymentProviders,
 }
 
 /// Everything that the command API is given.
@@ -130,6 +134,8 @@ pub struct Deps {
     pub tickets: Tickets,
     /// Open streams.
     pub streams: Streams,
+    /// Where in the log a seat went.
+    pub taken_seats: TakenSeats,
 }
 
 impl Deref for Deps {

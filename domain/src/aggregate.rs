@@ -115,7 +115,7 @@ mod tests {
 
     use super::Services;
     use crate::{
-        payment::{Command, Payment, Status},
+        payment::{Command, METHOD, Payment, Status},
         point_account::{self, PointAccount},
         testing::{at, id},
     };
@@ -150,6 +150,7 @@ mod tests {
             customer_id: id(3),
             organizer_id: id(4),
             amount: 1,
+            method: METHOD.to_owned(),
         };
         let sink = EventSink::default();
         payment

@@ -174,6 +174,28 @@ pub struct ProblemBody {
     /// `unknown`: the command may have been carried out; repeat it with the same `Idempotency-Key`.
     #[schema(required = false)]
     pub outcome: Option<String>,
+    /// Where in the log the decision rests: the refusal holds at least up to there.
+    #[schema(required = false)]
+    pub position: Option<u64>,
+    /// `seats_unavailable`, `stranded_seat` and others about seats: the `seat_guid`s that stand in the way.
+    #[schema(required = false)]
+    pub seats: Option<Vec<String>>,
+    /// `seats_unavailable`, `hold_expired`: where in the log the seats went that are another's, or out of sale.
+    #[schema(required = false)]
+    pub taken: Option<Vec<TakenSeat>>,
+    /// `seats_unavailable`, `stranded_seat`: `seat_guid`s free at the decision, near those asked for and of the same number and
+    /// categories; empty where there are none.
+    #[schema(required = false)]
+    pub alternatives: Option<Vec<String>>,
+}
+
+/// A seat that is gone, and where in the log it went.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct TakenSeat {
+    /// The plan's id of the seat.
+    pub seat_guid: String,
+    /// Position of the event that took it.
+    pub position: u64,
 }
 
 #[cfg(test)]

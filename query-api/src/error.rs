@@ -115,3 +115,37 @@ impl IntoResponse for Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_problem_is_documented() {
+        let errors = [
+            Error::NotFound("show"),
+            Error::InvalidParameter {
+                name: "limit",
+                detail: "as told".to_owned(),
+            },
+            Error::NotCaughtUp {
+                wanted: 2,
+                reached: 1,
+            },
+            Error::Parked("show"),
+            Error::TooMany("streams are open"),
+            Error::ReadModel(read_model::Error::BadCursor("as told".to_owned())),
+            Error::ReadModel(read_model::Error::Unavailable("as told".to_owned())),
+            Error::ReadModel(read_model::Error::Corrupt("as told".to_owned())),
+            Error::Bus(bus::Error::Unavailable("as told".to_owned())),
+            Error::Bus(bus::Error::Corrupt("as told".to_owned())),
+            Error::Render("as told".to_owned()),
+        ];
+        for error in errors {
+            let problem = Problem::from(error);
+            let row = format!("| `{}` | {} |", problem.code(), problem.status().as_u16());
+            let documented = include_str!("../../docs/errors.md").contains(&row);
+            assert!(documented, "docs/errors.md has no row {row}");
+        }
+    }
+}

@@ -7,6 +7,7 @@
 mod faults;
 mod pages;
 mod parked;
+mod sagas;
 pub(crate) mod sample;
 mod versions;
 mod writes;
@@ -22,6 +23,7 @@ pub use self::{
         parked_events_come_and_go_with_rows, parked_keys_tell_of_their_first_event,
         plans_taken_up_late_are_stored,
     },
+    sagas::sagas_are_found_and_counted,
     versions::{
         a_swap_changes_rows_and_positions_at_once, a_swap_is_refused_where_another_came_first,
         dropped_versions_leave_nothing, writes_to_a_version_are_in_no_other,
@@ -56,6 +58,7 @@ where
         snapshots_stand_still,
         lists_are_walked_in_order,
         shows_are_filtered_and_sorted_by_start,
+        sagas_are_found_and_counted,
         writes_to_a_version_are_in_no_other,
         a_swap_changes_rows_and_positions_at_once,
         a_swap_is_refused_where_another_came_first,

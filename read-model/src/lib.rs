@@ -29,6 +29,7 @@
 
 mod checkpoint;
 pub mod conformance;
+mod filters;
 mod page;
 mod parked;
 mod postgres;
@@ -49,11 +50,10 @@ use domain::{
     time::Timestamp,
 };
 
-use crate::tables::{
-    Account, Concert, Payment, Reservation, Saga, SagaState, ShowWithCounts, Transaction,
-};
+use crate::tables::{Account, Concert, Payment, Reservation, Saga, ShowWithCounts, Transaction};
 pub use crate::{
     checkpoint::{Checkpoint, ProjectionId},
+    filters::{MAX_COUNTED, SagaCounts, SagaFilter, SagaStand, ShowFilter},
     page::{DEFAULT_LIMIT, Items, MAX_LIMIT, Page},
     parked::{Parked, ParkedKey},
     postgres::PostgresReadModel,
@@ -168,17 +168,6 @@ pub struct SeatMapToFollow {
     pub checkpoints: Vec<Checkpoint>,
     /// The first of the map's events that are parked: the map shows those before it alone.
     pub parked_from: Option<u64>,
-}
-
-/// Which shows to list.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ShowFilter {
-    /// Shows of this concert alone.
-    pub concert_id: Option<ConcertId>,
-    /// Shows that start at or after this instant.
-    pub from: Option<Timestamp>,
-    /// Shows that start before this instant.
-    pub to: Option<Timestamp>,
 }
 
 /// The port. See the crate's documentation for the contract.
@@ -341,11 +330,21 @@ pub trait ReadModel: Send + Sync + fmt::Debug {
         page: &Page,
     ) -> Result<At<Items<Transaction>>, Error>;
 
-    /// Payments' sagas, in one state or in any, oldest first.
+    /// Payments' sagas, oldest first.
     ///
     /// # Errors
     /// As [`ReadModel::concerts`].
-    async fn sagas(&self, state: Option<SagaState>, page: &Page) -> Result<At<Items<Saga>>, Error>;
+    async fn sagas(&self, filter: &SagaFilter, page: &Page) -> Result<At<Items<Saga>>, Error>;
+
+    /// How many sagas there are, of `show` or of all shows, and how many of them are stuck since an instant.
+    ///
+    /// # Errors
+    /// As [`ReadModel::concert`].
+    async fn saga_counts(
+        &self,
+        show: Option<ShowId>,
+        stuck_since: Timestamp,
+    ) -> Result<At<SagaCounts>, Error>;
 }
 
 /// All rows of one instant. Holds a connection while it lives.

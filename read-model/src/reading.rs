@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::{
-    At, Checkpoint, Error, Items, Page, ProjectionId, SeatMap, SeatMapToFollow,
-    tables::{Counts, Show, ShowWithCounts},
+    At, Checkpoint, Error, Items, Page, ProjectionId, SagaCounts, SeatMap, SeatMapToFollow,
+    tables::{Counts, SagaState, Show, ShowWithCounts},
 };
 
 pub(crate) fn parse<T: DeserializeOwned>(document: &str) -> Result<T, Error> {
@@ -74,6 +74,28 @@ fn cut<T>(mut keyed: Vec<(String, T)>, limit: u32) -> Items<T> {
         next_cursor: last.filter(|_| more),
         items: keyed.into_iter().map(|(_, row)| row).collect(),
     }
+}
+
+/// Sagas as they were counted: position, first parked event, state, how many are in it, how many of those are stuck.
+pub(crate) type CountRow = (i64, Option<i64>, Option<String>, Option<i64>, Option<i64>);
+
+/// How many sagas there are in each state.
+pub(crate) fn saga_counts(rows: Vec<CountRow>) -> Result<At<SagaCounts>, Error> {
+    let (position, parked) = rows.first().map_or((0, None), |row| (row.0, row.1));
+    let mut counts = SagaCounts::default();
+    for (_, _, state, sagas, stuck) in rows {
+        let sagas = restored(sagas.unwrap_or_default())?;
+        if let Some(state) = state.filter(|_| sagas > 0) {
+            let known = SagaState::ALL.into_iter().find(|s| s.as_str() == state);
+            let known = known.ok_or_else(|| Error::Corrupt(format!("a saga that is {state}")))?;
+            counts.by_state.insert(known, sagas);
+            counts.stuck += restored(stuck.unwrap_or_default())?;
+        }
+    }
+    Ok(At {
+        position: standing(position, parked)?,
+        value: counts,
+    })
 }
 
 /// A show as it was read: position, first parked event, show, counts.

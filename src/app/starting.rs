@@ -10,9 +10,11 @@ use command_api::{
     key_store::HmacPurpose,
     operations::{self, Act},
     passwords::{self, Passwords},
+    payment_provider::PaymentProviders,
     process_managers,
     reservations::Reservations,
     routes::Streams,
+    taken_seats::TakenSeats,
     waiting_room::{Rooms, Tickets},
 };
 use domain::operation::acts;
@@ -186,6 +188,7 @@ impl Parts {
         );
         self.record_durability(&executors).await?;
         Ok(Core {
+            payment_providers: PaymentProviders::points(&executors, &log),
             log,
             clock: self.clock.clone(),
             executors,
@@ -238,6 +241,7 @@ impl Parts {
         );
         Ok(command_api::AppState::new(Deps {
             reservations: Reservations::new(core.log.clone()),
+            taken_seats: TakenSeats::new(core.log.clone()),
             core,
             fingerprints: Arc::new(HmacFingerprints::new(fingerprints.expose())),
             verifier: self.verifier.clone(),

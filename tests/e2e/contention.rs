@@ -23,9 +23,12 @@ async fn two_hundred_buyers_of_one_seat_get_one_sale(app: TestApp) {
         replies.iter().filter(|reply| reply.status == 201).count(),
         1
     );
+    let winner = replies.iter().find(|reply| reply.status == 201).unwrap();
+    let went = json!([{"seat_guid": "A-1-1", "position": winner.body["position"]}]);
     for reply in replies.into_iter().filter(|reply| reply.status != 201) {
         let refusal = reply.refused(409, "seats_unavailable");
         assert_eq!(refusal["seats"], json!(["A-1-1"]));
+        assert_eq!(refusal["taken"], went, "each loser learns where it went");
         assert_ne!(refusal["alternatives"], json!([]));
     }
     app.finish().await;

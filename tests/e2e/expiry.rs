@@ -1,8 +1,14 @@
 //! Holds end on time, to the instant.
 
+use chrono::{DateTime, Utc};
+use event_store::{Clock, SystemClock};
+use frontrow::app::AppConfig;
 use serde_json::json;
 
-use crate::harness::{Fan, Sale, TestApp};
+use crate::harness::{DataFolder, Fan, Sale, TestApp, Watcher};
+
+/// Holds that are watched to their end, one after the other.
+const EXPIRIES: usize = 8;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hold_is_void_at_its_instant_and_the_map_says_so() {
@@ -154,4 +160,58 @@ async fn a_hold_ends_by_itself_where_the_roles_are_apart() {
         .await
         .refused(409, "hold_expired");
     app.finish().await;
+}
+
+/// A hold that nobody asks about ends at its instant, and whoever watches the map is told.
+async fn watchers_are_told_in_time(app: TestApp) {
+    let sale = Sale::open_with(&app, |show| show["hold_seconds"] = json!(1)).await;
+    let fan = Fan::new(&app);
+    app.get_at(&sale.path("/seats/status"), "", &sale.position)
+        .await
+        .expect(200);
+    let mut watcher = Watcher::open(&app, &sale.path("/seats/stream"), None).await;
+    let mut late = Vec::new();
+    for n in 1..=EXPIRIES {
+        let seat = format!("A-{n}-1");
+        let held = sale.hold(&app, &fan, &[&seat]).await;
+        let expires_at: DateTime<Utc> = held["expires_at"].as_str().unwrap().parse().unwrap();
+        loop {
+            let message = watcher.next().await.unwrap();
+            let free = json!({"seat_guid": seat, "status": "available"});
+            let seats = message.data["seats"].as_array();
+            if seats.is_some_and(|seats| seats.contains(&free)) {
+                break;
+            }
+        }
+        late.push((SystemClock.now() - expires_at).num_milliseconds());
+    }
+    late.sort_unstable();
+    eprintln!("holds ended so many milliseconds before their watchers knew: {late:?}");
+    assert!(late[0] >= 0, "a hold ended early: {late:?}");
+    // One in four may be the machine's doing: other tests run beside this one.
+    assert!(
+        late[EXPIRIES * 3 / 4] <= 250,
+        "watchers learn too late: {late:?}"
+    );
+    app.finish().await;
+}
+
+/// By the machine's clock, which nobody moves, and with the rhythms of a server as it is set up.
+#[tokio::test(flavor = "multi_thread")]
+async fn watchers_are_told_in_time_by_one_process() {
+    let app = TestApp::start_on(DataFolder::new(), |config| {
+        let as_set_up = AppConfig::new(config.settings.clone());
+        config.clock = None;
+        config.poll = as_set_up.poll;
+    });
+    watchers_are_told_in_time(app.await).await;
+}
+
+/// By the clock of the log's server.
+#[tokio::test(flavor = "multi_thread")]
+async fn watchers_are_told_in_time_where_the_roles_are_apart() {
+    let test = "watchers are told in time where the roles are apart";
+    if let Some(app) = TestApp::distributed(test).await {
+        watchers_are_told_in_time(app).await;
+    }
 }

@@ -21,7 +21,7 @@ both_ways!(
 );
 
 /// Holds back for ever who first comes to the failpoint `at`; tells when that is.
-fn stop_once(at: &'static str) -> (Failpoints, Arc<Notify>) {
+pub(crate) fn stop_once(at: &'static str) -> (Failpoints, Arc<Notify>) {
     let reached = Arc::new(Notify::new());
     let (notify, stopped) = (reached.clone(), Arc::new(AtomicBool::new(false)));
     let failpoints = Failpoints::new(move |name| {

@@ -1,6 +1,7 @@
 //! The route table: one endpoint per file.
 
 mod list_projections;
+mod list_sagas;
 #[cfg(test)]
 mod tests;
 
@@ -21,5 +22,7 @@ pub fn openapi() -> OpenApi {
 }
 
 fn table() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list_projections::list_projections))
+    OpenApiRouter::new()
+        .routes(routes!(list_projections::list_projections))
+        .routes(routes!(list_sagas::list_sagas))
 }

@@ -1,5 +1,7 @@
 //! What operators see.
 
+mod sagas;
+
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use axum::{
@@ -111,7 +113,7 @@ impl Behind {
         }
     }
 
-    async fn get(&self, role: Role) -> (StatusCode, Value) {
+    async fn get(&self, role: Role, path: &str) -> (StatusCode, Value) {
         let signer = Signer::open(&self.folder).unwrap();
         let clock = self.clock.clone();
         let verifier = Verifier::new([signer.public_key()], Arc::new(move || clock.now()));
@@ -127,7 +129,7 @@ impl Behind {
             role,
         };
         let token = signer.issue(principal, self.clock.now(), Duration::from_hours(1));
-        let request = Request::get("/v1/ops/projections")
+        let request = Request::get(path)
             .header("authorization", format!("Bearer {token}"))
             .body(Body::empty())
             .unwrap();
@@ -141,7 +143,7 @@ impl Behind {
 #[tokio::test]
 async fn an_admin_sees_how_far_each_version_is_and_what_is_parked() {
     let behind = Behind::new().await;
-    let (status, body) = behind.get(Role::Admin).await;
+    let (status, body) = behind.get(Role::Admin, "/v1/ops/projections").await;
     assert_eq!((status, &body["head"]), (StatusCode::OK, &json!(3)));
     let items = body["items"].as_array().unwrap();
     assert_eq!(items.len(), ProjectionId::ALL.len() + 1);
@@ -172,7 +174,9 @@ async fn an_admin_sees_how_far_each_version_is_and_what_is_parked() {
 async fn nobody_else_does() {
     let behind = Behind::new().await;
     for role in [Role::Customer, Role::Organizer, Role::Auditor] {
-        let (status, _) = behind.get(role).await;
-        assert_eq!(status, StatusCode::FORBIDDEN, "{role:?}");
+        for path in ["/v1/ops/projections", "/v1/ops/sagas"] {
+            let (status, _) = behind.get(role, path).await;
+            assert_eq!(status, StatusCode::FORBIDDEN, "{role:?} {path}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The saga of a payment: debit the points, confirm the seats, or undo what was done.
+//! The saga of a payment: debit the price, confirm the seats, or undo what was done.
 //!
 //! ```text
 //!  payment requested ─▶ account debited ─▶ show confirmed ─▶ payment completed ─▶ (refund: see refund.rs)
@@ -11,12 +11,11 @@
 //! Each step is one append under an id made of the payment and the step's name: whoever repeats a step, the request
 //! that began the payment or the process manager after a crash, changes nothing. The show is the point of no return:
 //! once it confirmed, abandoning is refused for good and the saga goes forward. A timeout or an unknown outcome is
-//! repeated, never compensated.
+//! repeated, never compensated. Debit and credit are the payment provider's ([`crate::payment_provider`]): for points, the account's.
 
 use domain::{
     ids::PaymentId,
     payment::{self, Payment, Status},
-    point_account,
     points::Points,
     show,
 };
@@ -25,6 +24,7 @@ use tokio::time::Instant;
 
 use crate::{
     commands::Origin,
+    payment_provider::Credited,
     process_managers::{refund, steps::Halt},
     state::Core,
 };
@@ -130,7 +130,7 @@ impl<'a> Checkout<'a> {
     async fn run(&self, payment: &Payment) -> Result<End, Halt> {
         let balance = match self.debit(payment).await? {
             Ok(balance) => balance,
-            Err(refusal) => return self.abandon(payment, refusal.code()).await,
+            Err(code) => return self.abandon(payment, code).await,
         };
         self.core.failpoints.pass("payment.debited").await;
         if let Err(refusal) = self.confirm(payment).await? {
@@ -140,26 +140,14 @@ impl<'a> Checkout<'a> {
         self.complete(balance).await
     }
 
-    /// The balance after the debit.
-    async fn debit(&self, payment: &Payment) -> Result<Result<Points, point_account::Error>, Halt> {
-        let command = point_account::Command::Debit {
-            customer_id: payment.customer_id,
-            payment_id: self.payment_id,
-            amount: payment.amount,
-        };
-        let accounts = &self.core.executors.accounts;
-        match self
-            .step(accounts, &payment.customer_id, "debit", command)
-            .await?
-        {
-            Ok(answer) => match answer.events.first().map(|decided| &decided.event) {
-                Some(point_account::Event::PointsDebited { balance_after, .. }) => {
-                    Ok(Ok(*balance_after))
-                }
-                other => Err(self.broken("debit", &format!("{other:?}"))),
-            },
-            Err(refusal) => Ok(Err(refusal)),
-        }
+    /// The balance after the debit, or the code of its refusal.
+    async fn debit(&self, payment: &Payment) -> Result<Result<Points, &'static str>, Halt> {
+        let provider = self.provider(payment)?;
+        let debited = provider.debit(&self.order(payment)).await;
+        let debited = debited.map_err(|error| self.unanswered("debit", &error))?;
+        Ok(debited
+            .map(|debited| debited.balance)
+            .map_err(|declined| declined.code))
     }
 
     async fn confirm(&self, payment: &Payment) -> Result<Result<(), show::Error>, Halt> {
@@ -177,6 +165,7 @@ impl<'a> Checkout<'a> {
 
     /// Gives the payment up for the refusal `code`; or goes forward where the show has confirmed it meanwhile.
     async fn abandon(&self, payment: &Payment, code: &str) -> Result<End, Halt> {
+        self.core.failpoints.pass("payment.refused").await;
         let command = show::Command::Abandon {
             reservation_id: payment.reservation_id,
             payment_id: self.payment_id,
@@ -203,14 +192,14 @@ impl<'a> Checkout<'a> {
             // Another driver of this saga got further than this one: its debit is recorded, and answered again.
             Err(show::Error::AlreadyConfirmed) => match self.debit(payment).await? {
                 Ok(balance) => self.complete(balance).await,
-                Err(refusal) => Err(self.broken("debit", &refusal)),
+                Err(code) => Err(self.broken("debit", &code)),
             },
             Err(refusal) => Err(self.broken("abandon", &refusal)),
         }
     }
 
     async fn compensate(&self, payment: &Payment, code: String) -> Result<End, Halt> {
-        let (balance, refunded) = self.credit(payment).await?;
+        let Credited { balance, refunded } = self.credit(payment).await?;
         self.core.failpoints.pass("payment.credited").await;
         let command = payment::Command::Fail {
             code: code.clone(),
@@ -246,27 +235,12 @@ impl<'a> Checkout<'a> {
         }
     }
 
-    /// Gives back what the payment debited, or bars it from debiting: the balance afterwards, and whether points came
-    /// back. One step for compensation and refund alike, so that they can't both give back.
-    pub(super) async fn credit(&self, payment: &Payment) -> Result<(Points, bool), Halt> {
-        use point_account::Event;
-        let command = point_account::Command::Credit {
-            customer_id: payment.customer_id,
-            payment_id: self.payment_id,
-        };
-        let accounts = &self.core.executors.accounts;
-        let answer = match self
-            .step(accounts, &payment.customer_id, "credit", command)
-            .await?
-        {
-            Ok(answer) => answer,
-            Err(refusal) => return Err(self.broken("credit", &refusal)),
-        };
-        match answer.events.first().map(|decided| &decided.event) {
-            Some(Event::PointsCredited { balance_after, .. }) => Ok((*balance_after, true)),
-            Some(Event::PointsDebitBarred { balance_after, .. }) => Ok((*balance_after, false)),
-            other => Err(self.broken("credit", &format!("{other:?}"))),
-        }
+    /// Gives back what the payment debited, or bars it from debiting. One step for compensation and refund alike, so that they can't
+    /// both give back.
+    pub(super) async fn credit(&self, payment: &Payment) -> Result<Credited, Halt> {
+        let provider = self.provider(payment)?;
+        let credited = provider.credit(&self.order(payment)).await;
+        credited.map_err(|error| self.unanswered("credit", &error))
     }
 
     async fn complete(&self, balance: Points) -> Result<End, Halt> {

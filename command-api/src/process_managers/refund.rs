@@ -39,7 +39,7 @@ pub async fn refund(saga: &Checkout<'_>) -> Result<Refunded, Halt> {
         Err(refusal) => return Err(saga.broken("cancel_reservation", &refusal)),
     }
     saga.core.failpoints.pass("refund.cancelled").await;
-    let (balance, _) = saga.credit(&payment).await?;
+    let balance = saga.credit(&payment).await?.balance;
     saga.core.failpoints.pass("refund.credited").await;
     let command = payment::Command::Refund { balance };
     let answer = match saga

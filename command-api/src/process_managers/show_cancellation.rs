@@ -75,6 +75,7 @@ pub(super) async fn wind_up(core: &Core, show_id: ShowId) -> Result<(), Error> {
             deadline: None,
         };
         shows.execute(&id, request).await.map_err(Error::Show)?;
+        core.failpoints.pass("cancellation.wound_up").await;
     }
     Ok(())
 }
@@ -94,18 +95,17 @@ async fn request_refund(core: &Core, show_id: ShowId, payment_id: PaymentId) -> 
         claims: Vec::new(),
         deadline: None,
     };
-    match core
-        .executors
-        .payments
-        .execute(&payment_id.to_string(), request)
-        .await
-    {
+    let payments = &core.executors.payments;
+    match payments.execute(&payment_id.to_string(), request).await {
         // The organizer may have refunded it before.
         Ok(_)
         | Err(executor::Error::Refused {
             error: payment::Error::AlreadyRefunded,
             ..
-        }) => Ok(()),
+        }) => {
+            core.failpoints.pass("cancellation.told").await;
+            Ok(())
+        }
         Err(error) => Err(Error::Payment { payment_id, error }),
     }
 }

@@ -3,14 +3,14 @@
 use domain::{ids::PaymentId, payment::Payment};
 use event_store::{
     Executor,
-    commands::Fingerprint,
-    executor::{self, Answer, Request},
+    executor::{self, Answer},
 };
 
 use crate::{
-    commands::step_id,
+    commands,
     deciding::{Deciding, Stored},
     metrics,
+    payment_provider::{self, Order, PaymentProvider},
     process_managers::checkout::Checkout,
 };
 
@@ -73,15 +73,8 @@ impl Checkout<'_> {
         step: &'static str,
         command: A::Command,
     ) -> Result<Stepped<A>, Halt> {
-        let request = Request {
-            command_id: step_id(self.payment_id.0, step),
-            // The id is ours alone: nobody can use it for something else.
-            fingerprint: Fingerprint::default(),
-            command,
-            metadata: self.origin.metadata(),
-            claims: Vec::new(),
-            deadline: self.deadline,
-        };
+        let saga = self.payment_id.0;
+        let request = commands::step(saga, step, &self.origin, self.deadline, command);
         match executor.execute(&id.to_string(), request).await {
             Ok(answer) => Ok(Ok(answer)),
             Err(executor::Error::Refused { error, .. }) => Ok(Err(error)),
@@ -97,6 +90,35 @@ impl Checkout<'_> {
                 | executor::Error::KeyExpired
                 | executor::Error::Broken(_)),
             ) => Err(self.broken(step, &error)),
+        }
+    }
+
+    /// Who takes the payment's price and gives it back.
+    pub(super) fn provider(&self, payment: &Payment) -> Result<&dyn PaymentProvider, Halt> {
+        let method = &payment.method;
+        let provider = self.core.payment_providers.of(method);
+        provider.ok_or_else(|| self.broken("look", &format!("nobody takes {method:?}")))
+    }
+
+    /// What the provider is asked for.
+    pub(super) fn order(&self, payment: &Payment) -> Order<'_> {
+        Order {
+            payment_id: self.payment_id,
+            customer_id: payment.customer_id,
+            amount: payment.amount,
+            origin: &self.origin,
+            deadline: self.deadline,
+        }
+    }
+
+    /// The provider did not answer a step.
+    pub(super) fn unanswered(&self, step: &'static str, error: &payment_provider::Error) -> Halt {
+        match error {
+            payment_provider::Error::Broken(_) => self.broken(step, error),
+            payment_provider::Error::Overloaded
+            | payment_provider::Error::Busy
+            | payment_provider::Error::Unavailable(_)
+            | payment_provider::Error::Unknown(_) => self.later(step, error),
         }
     }
 

@@ -7,9 +7,10 @@ use std::{
     time::Duration,
 };
 
-use event_store::{StreamId, log};
-use futures::{StreamExt, future::BoxFuture};
-use tokio::time::{Instant, sleep};
+use chrono::TimeDelta;
+use event_store::{StreamId, log, timers};
+use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::{metrics, state::Core};
@@ -34,113 +35,147 @@ struct BackOff {
     pause: Duration,
 }
 
-/// Serves the timers of streams of `aggregate_type` until `shutdown`, each by `handle`. What is under way at `shutdown`
-/// is left where it stands: every step is durable, and its timer stays set.
+/// A stream that was handled, and what came of it.
+type Handled<E> = (StreamId, Result<(), E>);
+
+/// The timers of one kind of aggregate.
+struct Timers<'a, H> {
+    core: &'a Core,
+    aggregate_type: &'static str,
+    handle: H,
+    /// Streams that could not be handled.
+    waiting: HashMap<StreamId, BackOff>,
+    /// Streams that are being handled.
+    begun: HashSet<StreamId>,
+}
+
+/// Serves the timers of streams of `aggregate_type` until `shutdown`, each by `handle`. One that takes long holds no other up. What
+/// is under way at `shutdown` is left where it stands: every step is durable, and its timer stays set.
 pub(super) async fn serve<'a, E: Display>(
     core: &Core,
     aggregate_type: &'static str,
     handle: impl Fn(StreamId) -> BoxFuture<'a, Result<(), E>>,
     shutdown: &CancellationToken,
 ) {
-    let mut head = core.log.head_changes();
-    let mut waiting = HashMap::new();
-    let work = async {
-        loop {
-            head.mark_unchanged();
-            let progress = match round(core, aggregate_type, &handle, &mut waiting).await {
-                Ok(progress) => progress,
-                Err(error) => {
-                    tracing::warn!(%error, aggregate_type, "due timers can't be read");
-                    false
-                }
-            };
-            sleep(PAUSE).await;
-            if progress {
-                continue;
-            }
-            tokio::select! {
-                () = sleep(until_next(core, aggregate_type, &waiting).await) => {}
-                // A closed channel means that the log is being closed: the poll goes on.
-                Ok(()) = head.changed() => {}
-            }
-        }
+    let mut timers = Timers {
+        core,
+        aggregate_type,
+        handle,
+        waiting: HashMap::new(),
+        begun: HashSet::new(),
     };
     tokio::select! {
-        () = work => {}
+        () = timers.run() => {}
         () = shutdown.cancelled() => {}
     }
 }
 
-/// Handles what is due; whether anything was.
-async fn round<'a, E: Display>(
-    core: &Core,
-    aggregate_type: &'static str,
-    handle: &impl Fn(StreamId) -> BoxFuture<'a, Result<(), E>>,
-    waiting: &mut HashMap<StreamId, BackOff>,
-) -> Result<bool, log::Error> {
-    // Those that wait for their next try stand at the front; they must not hide the others.
-    let room = BATCH.min(MAX_WAITING.saturating_sub(waiting.len()));
-    let due = core
-        .log
-        .due(aggregate_type, core.clock.now(), room + waiting.len())
-        .await?;
-    let now = Instant::now();
-    let listed: HashSet<_> = due.iter().map(|due| &due.stream).collect();
-    waiting.retain(|stream, _| listed.contains(stream));
-    let ready: Vec<_> = due
-        .into_iter()
-        .map(|due| due.stream)
-        .filter(|stream| {
-            waiting
-                .get(stream)
-                .is_none_or(|back_off| back_off.until <= now)
-        })
-        .collect();
-    let progress = !ready.is_empty();
-    let failed: Vec<_> = futures::stream::iter(ready.clone())
-        .map(async |stream| (handle(stream.clone()).await, stream))
-        .buffer_unordered(CONCURRENCY)
-        .filter_map(async |(result, stream)| {
-            metrics::timer(aggregate_type, result.is_ok());
-            let error = result.err()?;
-            tracing::warn!(%error, %stream, "a due timer is tried again later");
-            Some(stream)
-        })
-        .collect()
-        .await;
-    for stream in ready.iter().filter(|stream| !failed.contains(stream)) {
-        waiting.remove(stream);
-    }
-    for stream in failed {
-        let last = waiting.get(&stream).map(|back_off| back_off.pause * 2);
-        let pause = last.unwrap_or(FIRST_BACK_OFF).min(LONGEST_BACK_OFF);
-        waiting.insert(
-            stream,
-            BackOff {
-                until: Instant::now() + pause,
-                pause,
-            },
-        );
-    }
-    metrics::stuck(aggregate_type, waiting.len());
-    Ok(progress)
+/// What the log says of timers.
+struct Due {
+    /// Streams to begin with now.
+    ready: Vec<StreamId>,
+    /// How long nothing else comes due; at most one poll.
+    idle: Duration,
 }
 
-/// How long nothing can come due: until the next timer or the next try, at most one poll.
-async fn until_next(
-    core: &Core,
-    aggregate_type: &str,
-    waiting: &HashMap<StreamId, BackOff>,
-) -> Duration {
-    let poll = core.settings.poll;
-    let retry = waiting
-        .values()
-        .map(|back_off| back_off.until.saturating_duration_since(Instant::now()))
-        .min();
-    let timer = match core.log.next_due(aggregate_type).await {
-        // With streams that wait for their next try, the earliest timer may be one of theirs and long past.
-        Ok(Some(at)) if waiting.is_empty() => (at - core.clock.now()).to_std().unwrap_or_default(),
-        Ok(_) | Err(_) => poll,
-    };
-    poll.min(timer).min(retry.unwrap_or(poll))
+impl<'a, E: Display, H: Fn(StreamId) -> BoxFuture<'a, Result<(), E>>> Timers<'_, H> {
+    async fn run(&mut self) {
+        let mut head = self.core.log.head_changes();
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            head.mark_unchanged();
+            let due = self.look().await.unwrap_or_else(|error| {
+                let aggregate_type = self.aggregate_type;
+                tracing::warn!(%error, aggregate_type, "due timers can't be read");
+                Due {
+                    ready: Vec::new(),
+                    idle: self.core.settings.poll,
+                }
+            });
+            let soonest = Instant::now() + PAUSE;
+            let mut next = soonest.max(Instant::now() + due.idle);
+            under_way.extend(due.ready.into_iter().map(|stream| self.begin(stream)));
+            while Instant::now() < next {
+                tokio::select! {
+                    Some(handled) = under_way.next(), if !under_way.is_empty() => {
+                        self.end(handled);
+                        // There may be more to do for it, and there is room for others.
+                        next = soonest;
+                    }
+                    // A closed channel means that the log is being closed: the poll goes on.
+                    Ok(()) = head.changed(), if next > soonest => next = soonest,
+                    () = sleep_until(next) => {}
+                }
+            }
+        }
+    }
+
+    /// Asks the log what is due, and what comes due before the next poll.
+    async fn look(&mut self) -> Result<Due, log::Error> {
+        let (poll, now) = (self.core.settings.poll, self.core.clock.now());
+        // Those that wait for their next try, or are under way, stand at the front; they must not hide the others.
+        let known = self.waiting.len() + self.begun.len();
+        let wanted = BATCH.min(MAX_WAITING.saturating_sub(self.waiting.len()));
+        let horizon = now + TimeDelta::from_std(poll).unwrap_or(TimeDelta::MAX);
+        let listed = self
+            .core
+            .log
+            .due(self.aggregate_type, horizon, wanted + known)
+            .await?;
+        self.forget_all_but(&listed);
+        let mut room = CONCURRENCY.saturating_sub(self.begun.len());
+        let mut found = Due {
+            ready: Vec::new(),
+            idle: poll,
+        };
+        for timer in listed {
+            let wait = match self.waiting.get(&timer.stream) {
+                _ if self.begun.contains(&timer.stream) => continue,
+                Some(back_off) => back_off.until.saturating_duration_since(Instant::now()),
+                None => (timer.wake_at - now).to_std().unwrap_or_default(),
+            };
+            if !wait.is_zero() {
+                found.idle = found.idle.min(wait);
+            } else if room > 0 {
+                room -= 1;
+                found.ready.push(timer.stream);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Streams whose timer is not set any more need no next try.
+    fn forget_all_but(&mut self, listed: &[timers::Due]) {
+        let listed: HashSet<_> = listed.iter().map(|timer| &timer.stream).collect();
+        let begun = &self.begun;
+        self.waiting
+            .retain(|stream, _| listed.contains(stream) || begun.contains(stream));
+    }
+
+    fn begin(&mut self, stream: StreamId) -> impl Future<Output = Handled<E>> + use<'a, E, H> {
+        self.begun.insert(stream.clone());
+        let handling = (self.handle)(stream.clone());
+        async move {
+            let result = handling.await;
+            (stream, result)
+        }
+    }
+
+    fn end(&mut self, (stream, result): Handled<E>) {
+        self.begun.remove(&stream);
+        metrics::timer(self.aggregate_type, result.is_ok());
+        match result {
+            Ok(()) => {
+                self.waiting.remove(&stream);
+            }
+            Err(error) => {
+                tracing::warn!(%error, %stream, "a due timer is tried again later");
+                let last = self.waiting.get(&stream).map(|back_off| back_off.pause * 2);
+                let pause = last.unwrap_or(FIRST_BACK_OFF).min(LONGEST_BACK_OFF);
+                let until = Instant::now() + pause;
+                self.waiting.insert(stream, BackOff { until, pause });
+            }
+        }
+        metrics::stuck(self.aggregate_type, self.waiting.len());
+    }
 }

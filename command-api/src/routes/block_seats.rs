@@ -3,7 +3,7 @@
 use axum::extract::State;
 use domain::{
     ids::{OrganizerId, ShowId},
-    show::{Command, Show},
+    show::Command,
 };
 use edge::{Json, Path, Problem};
 use event_store::Position;
@@ -91,9 +91,8 @@ impl Change {
                 },
             ),
         };
-        let shows = &state.executors.shows;
         let answer = state
-            .execute::<Show>(name, shows, show_id, call, fingerprint, command)
+            .execute_on_show(name, show_id, call, fingerprint, command)
             .await?;
         Ok(Json(Blocked {
             show_id,

@@ -1,10 +1,7 @@
 //! `POST /v1/reservations/{id}/cancel`
 
 use axum::extract::State;
-use domain::{
-    ids::ReservationId,
-    show::{Command, Show},
-};
+use domain::{ids::ReservationId, show::Command};
 use edge::{Json, Path, Problem};
 use event_store::Position;
 use serde::Serialize;
@@ -42,15 +39,9 @@ pub(crate) async fn cancel_reservation(
         reservation_id,
         customer_id,
     };
+    let fingerprint = state.fingerprint(&());
     let answer = state
-        .execute::<Show>(
-            "cancel_reservation",
-            &state.executors.shows,
-            show_id,
-            &call,
-            state.fingerprint(&()),
-            command,
-        )
+        .execute_on_show("cancel_reservation", show_id, &call, fingerprint, command)
         .await?;
     Ok(Json(GivenBack {
         status: "cancelled",

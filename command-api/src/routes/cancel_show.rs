@@ -31,7 +31,7 @@ pub(crate) struct Cancelled {
     position: Position,
 }
 
-/// Call a show off: every sold reservation is refunded.
+/// Call a show off: every sold reservation is refunded. `GET /v1/shows/{id}/cancellation` tells how far that is.
 #[utoipa::path(
     post, path = "/v1/shows/{id}/cancel", tag = "Organizers", security(("bearer" = [])),
     params(("id" = Uuid, Path), crate::routes::Headers),

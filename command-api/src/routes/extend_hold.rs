@@ -4,7 +4,7 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use domain::{
     ids::ReservationId,
-    show::{Command, Event, Show},
+    show::{Command, Event},
 };
 use edge::{Json, Path, Problem};
 use event_store::Position;
@@ -43,15 +43,9 @@ pub(crate) async fn extend_hold(
         reservation_id,
         customer_id,
     };
+    let fingerprint = state.fingerprint(&());
     let answer = state
-        .execute::<Show>(
-            "extend_hold",
-            &state.executors.shows,
-            show_id,
-            &call,
-            state.fingerprint(&()),
-            command,
-        )
+        .execute_on_show("extend_hold", show_id, &call, fingerprint, command)
         .await?;
     let expires_at = fact(&answer, |event| match event {
         Event::HoldExtended { expires_at, .. } => Some(*expires_at),

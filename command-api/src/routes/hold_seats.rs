@@ -9,7 +9,7 @@ use domain::{
     ids::{CustomerId, EntryId, ReservationId, ShowId},
     points::Points,
     show::{
-        Command, Event, Show,
+        Command, Event,
         command::Selection,
         event::{HeldSeat, HeldStanding},
     },
@@ -132,14 +132,7 @@ pub(crate) async fn hold_seats(
         pass: pass.ok(),
     };
     let answer = state
-        .execute::<Show>(
-            "hold_seats",
-            &state.executors.shows,
-            show_id,
-            &call,
-            fingerprint,
-            command,
-        )
+        .execute_on_show("hold_seats", show_id, &call, fingerprint, command)
         .await
         .map_err(|problem| explain(problem, pass.err()))?;
     let held = fact(&answer, |event| held(show_id, event, answer.position))?;

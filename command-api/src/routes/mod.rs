@@ -26,7 +26,11 @@ use axum::{
     extract::{DefaultBodyLimit, FromRequest, Request},
 };
 use domain::ids::{ReservationId, ShowId};
-use edge::{Problem, json, layers::VENUE_BODY_LIMIT_BYTES, problem::ProblemBody};
+use edge::{
+    Problem, json,
+    layers::VENUE_BODY_LIMIT_BYTES,
+    problem::{ProblemBody, TakenSeat},
+};
 use serde::Deserialize;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use utoipa::{
@@ -88,7 +92,7 @@ fn table() -> OpenApiRouter<AppState> {
 
 /// What the descriptions of several calls refer to.
 #[derive(OpenApi)]
-#[openapi(components(schemas(ProblemBody)))]
+#[openapi(components(schemas(ProblemBody, TakenSeat)))]
 struct Schemas;
 
 /// Headers that every command accepts.

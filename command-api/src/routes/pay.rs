@@ -10,8 +10,7 @@ use axum::{
 use domain::{
     Aggregate,
     ids::{CustomerId, OrganizerId, PaymentId, ReservationId, ShowId},
-    payment::{Command, Payment, Status},
-    point_account::{self, PointAccount},
+    payment::{Command, METHOD, Payment, Status},
     points::Points,
     show::{self, Show},
 };
@@ -26,7 +25,10 @@ use crate::{
     AppState,
     call::{Call, CustomerCall, id_of},
     codes,
-    error::{Refusal, at, log_failed, payment_failed, problem, refused},
+    error::{
+        Refusal, at, declined, log_failed, payment_failed, payment_provider_failed, problem,
+        refused,
+    },
     process_managers::{
         checkout::{Checkout, End},
         steps::Halt,
@@ -58,6 +60,15 @@ pub(crate) struct NewPayment {
 pub(crate) enum Method {
     /// From the customer's points.
     Points,
+}
+
+impl Method {
+    /// The name that its provider goes by.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Points => METHOD,
+        }
+    }
 }
 
 /// A completed payment.
@@ -130,6 +141,9 @@ pub(crate) async fn pay(
             if code == codes::INSUFFICIENT_POINTS.name {
                 return Err(problem.with("balance", balance).with("required", amount));
             }
+            if code == codes::HOLD_EXPIRED.name {
+                return Err(lost(&state, customer_id, body.reservation_id, problem).await);
+            }
             Err(problem)
         }
         None => {
@@ -140,6 +154,24 @@ pub(crate) async fn pay(
             };
             Ok((StatusCode::ACCEPTED, Json(processing)).into_response())
         }
+    }
+}
+
+/// The failure of a payment whose hold ran out, with where the seats went that are another's by now.
+async fn lost(
+    state: &AppState,
+    customer_id: CustomerId,
+    reservation_id: ReservationId,
+    problem: Problem,
+) -> Problem {
+    let Ok(show_id) = show_of(state, reservation_id).await else {
+        return problem;
+    };
+    let look = move |show: &Show, _, now| show.payable(reservation_id, customer_id, now).err();
+    match state.executors.shows.read(&show_id.to_string(), look).await {
+        Ok(Some(refusal)) => state.taken_seats.explain(show_id, &refusal, problem).await,
+        // Free again, or not to be found out just now: the failure stands all the same.
+        Ok(None) | Err(_) => problem,
     }
 }
 
@@ -193,14 +225,14 @@ async fn request(
 ) -> Result<(PaymentId, Position), Problem> {
     let show_id = show_of(state, body.reservation_id).await?;
     for _ in 0..REQUESTS {
-        let (amount, organizer_id) =
-            check(state, show_id, body.reservation_id, customer_id).await?;
+        let (amount, organizer_id) = check(state, show_id, customer_id, body).await?;
         let command = Command::Request {
             reservation_id: body.reservation_id,
             show_id,
             customer_id,
             organizer_id,
             amount,
+            method: body.method.name().to_owned(),
         };
         let id = PaymentId(Uuid::now_v7());
         let payments = &state.executors.payments;
@@ -257,10 +289,10 @@ async fn known(
 async fn check(
     state: &AppState,
     show_id: ShowId,
-    reservation_id: ReservationId,
     customer_id: CustomerId,
+    body: &NewPayment,
 ) -> Result<(Points, OrganizerId), Problem> {
-    let now = state.clock.now();
+    let (now, reservation_id) = (state.clock.now(), body.reservation_id);
     let look = move |show: &Show, _, now| {
         let amount = show.payable(reservation_id, customer_id, now)?;
         Ok((amount, show.organizer_id().unwrap_or_default()))
@@ -273,26 +305,18 @@ async fn check(
         }
         Err(refusal) => return Err(explained(state, show_id, reservation_id, &refusal).await?),
     };
-    let look = |account: &PointAccount, _, _| account.balance;
-    let balance = state
-        .executors
-        .accounts
-        .read(&customer_id.to_string(), look)
-        .await;
-    let balance = balance.map_err(|error| refused(&error, now))?;
-    if balance < amount {
-        // A payment that runs may have debited them already: then that is what stands in the way.
-        if let Some(refusal) = live_payment(state, reservation_id).await? {
-            return Err(refusal);
-        }
-        let refusal = point_account::Error::InsufficientPoints {
-            balance,
-            required: amount,
-        };
-        let account = StreamId::new(PointAccount::TYPE, customer_id.to_string());
-        return Err(placed(state, &account, refusal.problem(now)).await?);
+    let method = body.method.name();
+    let provider = state.payment_providers.of(method);
+    let provider = provider.ok_or_else(|| Problem::internal(&NoProvider(method)))?;
+    match provider.check(customer_id, amount).await {
+        Ok(Ok(())) => Ok((amount, organizer_id)),
+        // A payment that runs may have debited it already: then that is what stands in the way.
+        Ok(Err(refusal)) => match live_payment(state, reservation_id).await? {
+            Some(running) => Err(running),
+            None => Err(declined(&refusal, amount)),
+        },
+        Err(error) => Err(payment_provider_failed(&error)),
     }
-    Ok((amount, organizer_id))
 }
 
 /// The show's refusal, unless a payment of the reservation explains it better.
@@ -308,7 +332,9 @@ async fn explained(
         return Ok(refusal);
     }
     let show = StreamId::new(Show::TYPE, show_id.to_string());
-    placed(state, &show, refusal.problem(state.clock.now())).await
+    let problem = refusal.problem(state.clock.now());
+    let problem = state.taken_seats.explain(show_id, refusal, problem).await;
+    placed(state, &show, problem).await
 }
 
 /// The problem, with the position at which the stream stands.
@@ -365,6 +391,10 @@ fn in_progress() -> Problem {
         "another payment of the reservation runs",
     )
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error("nobody takes payments by {0}")]
+struct NoProvider(&'static str);
 
 #[derive(Debug, thiserror::Error)]
 #[error("the known command's event at position {0} is not a payment's")]

@@ -31,8 +31,10 @@ use crate::{
     identity::{self, Identity},
     key_store::SqliteKeyStore,
     passwords::{self, Passwords},
+    payment_provider::PaymentProviders,
     reservations::Reservations,
     routes::Streams,
+    taken_seats::TakenSeats,
     testing::Folder,
     waiting_room::{InProcessWaitingRoom, Rooms, Tickets},
 };
@@ -89,6 +91,7 @@ impl App {
         let core = Core {
             log: log.clone(),
             clock: time,
+            payment_providers: PaymentProviders::points(&executors, &log),
             executors,
             failpoints: Failpoints::default(),
             settings: Settings::default(),
@@ -105,7 +108,8 @@ impl App {
             fingerprints: Arc::new(HmacFingerprints::new(&[7; 32])),
             verifier,
             identity: Arc::new(identity),
-            reservations: Reservations::new(log),
+            reservations: Reservations::new(log.clone()),
+            taken_seats: TakenSeats::new(log),
         });
         let router = crate::router(state.clone());
         Self {

@@ -127,7 +127,9 @@ async fn seats_lost_while_paying_are_refunded() {
         api.hold(2, show, &["A-1"]).await;
     })
     .await;
-    assert_undone(&api, &reply.refused(409, "hold_expired"), &reservation).await;
+    let problem = reply.refused(409, "hold_expired");
+    assert_eq!(problem["taken"][0]["seat_guid"], "A-1");
+    assert_undone(&api, &problem, &reservation).await;
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::{task::yield_now, time::timeout};
 
-use super::harness::Api;
+use super::{fixtures::stop_once, harness::Api};
 
 /// How long a test waits for what must come.
 const BOUND: Duration = Duration::from_secs(20);
@@ -66,4 +66,23 @@ async fn a_key_is_good_for_thirty_days_and_never_takes_effect_again() {
     .unwrap();
     charge().await.refused(409, "idempotency_key_expired");
     assert_eq!(api.balance(1).await, 5);
+}
+
+/// A show whose winding-up does not get on holds no other show's holds up.
+#[tokio::test]
+async fn a_show_that_takes_long_delays_no_other() {
+    let (failpoints, reached) = stop_once("cancellation.requested");
+    let api = Api::with(failpoints).await;
+    let (stuck, quiet) = (api.show().await, api.show().await);
+    api.hold(1, &stuck, &["A-1"]).await;
+    api.hold(2, &quiet, &["A-1"]).await;
+    let cancel = format!("/v1/shows/{stuck}/cancel");
+    api.post(&api.organizer(), &cancel, json!({"reason": "storm"}))
+        .await
+        .is(202);
+    api.manage();
+    reached.notified().await;
+    api.advance(300);
+    api.until("HoldExpired", 1).await;
+    assert_eq!(api.count("HoldReleased").await, 0, "the other one stands");
 }

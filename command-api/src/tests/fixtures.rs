@@ -1,15 +1,25 @@
 //! What the tests send, and how they stop a saga.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use serde_json::{Value, json};
-use tokio::sync::Notify;
+use tokio::{
+    sync::{Notify, Semaphore},
+    time::timeout,
+};
 use uuid::Uuid;
 
 use crate::failpoints::Failpoints;
+
+/// Longest wait for somebody who must come to a gate.
+const BOUND: Duration = Duration::from_secs(10);
 
 pub(super) fn customer_id(number: u128) -> Uuid {
     Uuid::from_u128(0x100 + number)
@@ -61,4 +71,68 @@ pub(super) fn stop_once(at: &'static str) -> (Failpoints, Arc<Notify>) {
         Box::pin(std::future::pending())
     });
     (failpoints, reached)
+}
+
+/// A failpoint that holds back who passes it, until it is opened. Others go through.
+#[derive(Clone)]
+pub(super) struct Gate(Arc<Held>);
+
+struct Held {
+    at: &'static str,
+    /// Which passers are held, counted from 0.
+    which: Range<usize>,
+    passed: AtomicUsize,
+    reached: Semaphore,
+    opened: Semaphore,
+}
+
+impl Gate {
+    /// Holds the first who passes `at`.
+    pub(super) fn at(at: &'static str) -> Self {
+        Self::of(at, 0..1)
+    }
+
+    /// Holds those of `which` among the passers of `at`.
+    pub(super) fn of(at: &'static str, which: Range<usize>) -> Self {
+        Self(Arc::new(Held {
+            at,
+            which,
+            passed: AtomicUsize::new(0),
+            reached: Semaphore::new(0),
+            opened: Semaphore::new(0),
+        }))
+    }
+
+    pub(super) fn failpoints(&self) -> Failpoints {
+        let gate = self.clone();
+        Failpoints::new(move |name| {
+            let held = gate.0.clone();
+            if name != held.at
+                || !held
+                    .which
+                    .contains(&held.passed.fetch_add(1, Ordering::SeqCst))
+            {
+                return Box::pin(std::future::ready(()));
+            }
+            Box::pin(async move {
+                held.reached.add_permits(1);
+                held.opened.acquire().await.unwrap().forget();
+            })
+        })
+    }
+
+    /// Waits until all whom it holds are there.
+    pub(super) async fn reached(&self) {
+        let all = u32::try_from(self.0.which.len()).unwrap();
+        let reached = timeout(BOUND, self.0.reached.acquire_many(all)).await;
+        reached
+            .unwrap_or_else(|_| panic!("{} is not reached", self.0.at))
+            .unwrap()
+            .forget();
+    }
+
+    /// Lets them go.
+    pub(super) fn open(&self) {
+        self.0.opened.add_permits(self.0.which.len());
+    }
 }

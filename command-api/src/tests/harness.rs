@@ -29,9 +29,11 @@ use crate::{
     identity::{self, Identity},
     key_store::{self, HmacPurpose},
     passwords::{self, Passwords},
+    payment_provider::PaymentProviders,
     process_managers,
     reservations::Reservations,
     routes::Streams,
+    taken_seats::TakenSeats,
     testing::Folder,
     waiting_room::{InProcessWaitingRoom, Rooms, Tickets, WaitingRoom},
 };
@@ -62,6 +64,9 @@ impl Reply {
         assert_eq!(content_type, "application/problem+json", "{:#}", self.body);
         let body = self.is(status);
         assert_eq!(body["code"], code, "{body:#}");
+        let row = format!("| `{code}` | {status} |");
+        let documented = include_str!("../../../docs/errors.md").contains(&row);
+        assert!(documented, "docs/errors.md has no row {row}");
         body
     }
 }
@@ -158,6 +163,7 @@ impl Api {
         let core = Core {
             log: log.clone(),
             clock: port,
+            payment_providers: PaymentProviders::points(&executors, &log),
             executors,
             failpoints,
             settings,
@@ -174,7 +180,8 @@ impl Api {
             fingerprints: Arc::new(HmacFingerprints::new(secret.expose())),
             verifier,
             identity: Arc::new(identity),
-            reservations: Reservations::new(log),
+            reservations: Reservations::new(log.clone()),
+            taken_seats: TakenSeats::new(log),
         });
         let router = crate::router(state.clone());
         Self {

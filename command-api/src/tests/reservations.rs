@@ -35,6 +35,10 @@ async fn seats_are_held_all_or_none() {
     assert_eq!(problem["seats"], json!(["A-2"]));
     assert_eq!(problem["alternatives"].as_array().unwrap().len(), 2);
     assert_eq!(problem["position"], held["position"]);
+    assert_eq!(
+        problem["taken"],
+        json!([{"seat_guid": "A-2", "position": held["position"]}])
+    );
     assert_eq!(api.count("SeatsHeld").await, 1);
 }
 

@@ -21,6 +21,8 @@ pub enum Command {
         organizer_id: OrganizerId,
         /// How much.
         amount: Points,
+        /// How: the name that its provider goes by.
+        method: String,
     },
     /// The seats are sold.
     Complete {

@@ -32,7 +32,7 @@ pub const RESUME_AFTER: TimeDelta = TimeDelta::seconds(10);
 pub const MAX_REASON_BYTES: usize = 500;
 /// Namespace of the claim that keeps a reservation to one payment at a time.
 pub const LIVE_PAYMENT: &str = "live_payment";
-/// The one method there is.
+/// The method of payment that there is: points.
 pub const METHOD: &str = "points";
 
 /// Where a payment stands.
@@ -69,6 +69,8 @@ pub struct Payment {
     pub organizer_id: OrganizerId,
     /// How much.
     pub amount: Points,
+    /// How: the name that its provider goes by.
+    pub method: String,
     /// The code of a failed payment.
     pub failure: Option<String>,
     /// Whether a failed payment had debited points and gave them back.
@@ -169,7 +171,7 @@ impl Payment {
 
 impl Aggregate for Payment {
     const TYPE: &'static str = "payment";
-    const SNAPSHOT_SCHEMA: u32 = 1;
+    const SNAPSHOT_SCHEMA: u32 = 2;
     type Command = Command;
     type Event = Event;
     type Error = Error;
@@ -182,6 +184,7 @@ impl Aggregate for Payment {
                 customer_id,
                 organizer_id,
                 amount,
+                method,
             } => {
                 if self.status != Status::None {
                     return Err(Error::AlreadyRequested);
@@ -199,7 +202,7 @@ impl Aggregate for Payment {
                     customer_id: *customer_id,
                     organizer_id: *organizer_id,
                     amount: *amount,
-                    method: METHOD.to_owned(),
+                    method: method.clone(),
                     resume_at: now + RESUME_AFTER,
                 }])
             }
@@ -222,7 +225,7 @@ impl Aggregate for Payment {
                 customer_id,
                 organizer_id,
                 amount,
-                method: _,
+                method,
                 resume_at,
             } => {
                 self.status = Status::Running;
@@ -231,6 +234,7 @@ impl Aggregate for Payment {
                 self.customer_id = *customer_id;
                 self.organizer_id = *organizer_id;
                 self.amount = *amount;
+                self.method.clone_from(method);
                 self.resume_at = Some(*resume_at);
             }
             Event::PaymentCompleted { .. } if self.refund_requested => {

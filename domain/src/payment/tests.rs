@@ -1,6 +1,6 @@
 //! Given / when / then.
 
-use super::{Command, Error, Event, LIVE_PAYMENT, Payment, Status};
+use super::{Command, Error, Event, LIVE_PAYMENT, METHOD, Payment, Status};
 use crate::{
     aggregate::{Aggregate, ClaimChange},
     ids::{OrganizerId, ReservationId, ShowId},
@@ -14,6 +14,7 @@ fn request() -> Command {
         customer_id: id(3),
         organizer_id: id(4),
         amount: 90,
+        method: METHOD.to_owned(),
     }
 }
 

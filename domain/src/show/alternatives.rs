@@ -54,6 +54,11 @@ fn replace(
         near: middle(view, asked),
         none_stranded,
     };
+    let whole = |seats: &[SeatIndex]| !none_stranded || view.stranded(seats).is_empty();
+    // Seats of one category are no worse for what is gone of another.
+    if asked.iter().all(|seat| view.is_free(*seat)) && whole(asked) {
+        return Some(asked.to_vec());
+    }
     let rows = |near: Point| move || nearest_rows(view, category, near);
     let together = asked.len() > 1 && are_adjacent(view, asked);
     if together && let Some(run) = find_run(view, &wanted, rows(wanted.near)(), Order::Nearest) {
@@ -80,8 +85,7 @@ fn replace(
         let mut seats = find_nearest(view, &rest, rows(near)(), &free);
         seats.extend(&free);
         seats.sort_unstable();
-        let whole = !none_stranded || view.stranded(&seats).is_empty();
-        if whole && seats.len() == asked.len() {
+        if whole(&seats) && seats.len() == asked.len() {
             return Some(seats);
         }
     }

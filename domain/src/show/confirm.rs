@@ -74,9 +74,7 @@ impl Show {
     /// held anew. Answers the void holds that stand in the way, its own included.
     fn retake(&self, slot: Slot, now: Timestamp) -> Result<Vec<Slot>, Error> {
         let entry = self.reservations.get(slot);
-        let too_late = || Error::HoldExpired {
-            expired_at: entry.expires_at,
-        };
+        let too_late = || self.too_late(entry, now);
         let view = Vacancy::at(self, now);
         if !entry.seats.iter().all(|seat| view.is_free(*seat)) {
             return Err(too_late());

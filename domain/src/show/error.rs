@@ -2,6 +2,16 @@
 
 use crate::{points::Points, time::Timestamp};
 
+/// A seat that is not free, and since when it is not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenSeat {
+    /// The plan's id of the seat.
+    pub seat_guid: String,
+    /// Place, in the show's stream, of the event that took it: `SeatsHeld`, `SeatsBlocked`, or the `ReservationConfirmed` of a late
+    /// payment. The first event is at 1.
+    pub sequence: u64,
+}
+
 /// A refusal of a show. Each says what was asked and what would help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -45,10 +55,10 @@ pub enum Error {
         category: String,
     },
     /// Some seats asked for are not free, or no fitting seats are left.
-    #[error("not available: {seats:?}")]
+    #[error("not available: {:?}", guids(.seats))]
     SeatsUnavailable {
         /// Those asked for that are not free; empty for best available.
-        seats: Vec<String>,
+        seats: Vec<TakenSeat>,
         /// Free seats of the same number and categories near those asked for; empty when there are none.
         alternatives: Vec<String>,
     },
@@ -106,6 +116,8 @@ pub enum Error {
     HoldExpired {
         /// When.
         expired_at: Timestamp,
+        /// Those of its seats that are another's by now, or out of sale.
+        seats: Vec<TakenSeat>,
     },
     /// A hold can be extended once.
     #[error("the hold was already extended")]
@@ -139,6 +151,11 @@ pub enum Error {
         /// The ids.
         seats: Vec<String>,
     },
+}
+
+/// The ids alone.
+fn guids(seats: &[TakenSeat]) -> Vec<&str> {
+    seats.iter().map(|seat| seat.seat_guid.as_str()).collect()
 }
 
 impl Error {

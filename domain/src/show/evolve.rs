@@ -16,6 +16,7 @@ use crate::{
 
 impl Show {
     pub(super) fn apply_event(&mut self, event: &Event) {
+        self.version += 1;
         match event {
             Event::ShowScheduled { .. } => self.terms = terms_of(event),
             Event::SeatsListed { zone, .. } => self.list_seats(zone),
@@ -72,7 +73,9 @@ impl Show {
                     Some(*payment_id),
                 );
             }
-            Event::SeatsBlocked { seats, .. } => self.set_seats(seats, SeatState::Blocked),
+            Event::SeatsBlocked { seats, .. } => {
+                self.set_seats(seats, SeatState::Blocked(self.version));
+            }
             Event::SeatsUnblocked { seats, .. } => self.set_seats(seats, SeatState::Free),
             Event::ShowCancelled { cancelled_at, .. } => self.cancelled_at = Some(*cancelled_at),
         }
@@ -121,6 +124,7 @@ impl Show {
             amount: *amount,
             expires_at: *expires_at,
             extended: false,
+            taken_at: self.version,
             payment_id: None,
             seats: seats.iter().filter_map(find).collect(),
             standing: standing.as_ref().and_then(|held| self.standing_taken(held)),
@@ -159,10 +163,19 @@ impl Show {
             return;
         };
         let before = entry.status;
+        let taken_at = match before {
+            // A late payment takes the places anew.
+            ReservationStatus::Expired => self.version,
+            ReservationStatus::Held
+            | ReservationStatus::Released
+            | ReservationStatus::Confirmed
+            | ReservationStatus::Cancelled => entry.taken_at,
+        };
         self.give_back(slot, before);
         self.take(slot, status);
         self.reservations.update(slot, |entry| {
             entry.status = status;
+            entry.taken_at = taken_at;
             entry.payment_id = payment_id.or(entry.payment_id);
             match status {
                 // Nothing can bring these places back to this reservation.

@@ -114,15 +114,11 @@ impl Show {
             self.plan
                 .guids(&alternatives(&view, &seats, terms.no_stranded_seats))
         };
-        let gone: Vec<_> = seats
-            .iter()
-            .copied()
-            .filter(|seat| !view.is_free(*seat))
-            .collect();
-        if !gone.is_empty() {
+        let taken = view.taken(&seats);
+        if !taken.is_empty() {
             let alternatives = offer();
             return Err(Error::SeatsUnavailable {
-                seats: self.plan.guids(&gone),
+                seats: taken,
                 alternatives,
             });
         }
@@ -270,7 +266,7 @@ impl Show {
             .iter()
             .filter_map(|seat| match self.seats.get(*seat) {
                 SeatState::Held(slot) => Some(slot),
-                SeatState::Free | SeatState::Sold(_) | SeatState::Blocked => None,
+                SeatState::Free | SeatState::Sold(_) | SeatState::Blocked(_) => None,
             })
             .collect();
         slots.sort_unstable();
@@ -305,6 +301,14 @@ impl Show {
         }
     }
 
+    /// That a hold ran out, and which of its seats are gone by now.
+    pub(super) fn too_late(&self, entry: &Reservation, now: Timestamp) -> Error {
+        Error::HoldExpired {
+            expired_at: entry.expires_at,
+            seats: Vacancy::at(self, now).taken(&entry.seats),
+        }
+    }
+
     /// A customer's own reservation; another's is not found.
     fn own(&self, id: ReservationId, customer: CustomerId) -> Result<&Reservation, Error> {
         self.terms()?;
@@ -324,9 +328,7 @@ impl Show {
         let entry = self.own(id, customer)?;
         match entry.status {
             ReservationStatus::Held if entry.expires_at > now => Ok(entry),
-            ReservationStatus::Held | ReservationStatus::Expired => Err(Error::HoldExpired {
-                expired_at: entry.expires_at,
-            }),
+            ReservationStatus::Held | ReservationStatus::Expired => Err(self.too_late(entry, now)),
             ReservationStatus::Confirmed => Err(Error::AlreadyConfirmed),
             ReservationStatus::Released | ReservationStatus::Cancelled => {
                 Err(Error::ReservationCancelled)

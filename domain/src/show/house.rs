@@ -90,14 +90,10 @@ impl Show {
         check_house_seats(guids, reason)?;
         let seats = self.find_seats(guids)?;
         let view = Vacancy::at(self, now);
-        let gone: Vec<_> = seats
-            .iter()
-            .copied()
-            .filter(|seat| !view.is_free(*seat))
-            .collect();
-        if !gone.is_empty() {
+        let taken = view.taken(&seats);
+        if !taken.is_empty() {
             return Err(Error::SeatsUnavailable {
-                seats: self.plan.guids(&gone),
+                seats: taken,
                 alternatives: Vec::new(),
             });
         }
@@ -123,7 +119,7 @@ impl Show {
         self.check_organizer(organizer_id)?;
         check_house_seats(guids, reason)?;
         let seats = self.find_seats(guids)?;
-        let is_blocked = |seat| self.seats.get(seat) == SeatState::Blocked;
+        let is_blocked = |seat| matches!(self.seats.get(seat), SeatState::Blocked(_));
         let free: Vec<_> = seats
             .iter()
             .copied()

@@ -36,7 +36,7 @@ use cqrs_es::event_sink::EventSink;
 use self::state::Terms;
 pub use self::{
     command::{Command, Selection},
-    error::Error,
+    error::{Error, TakenSeat},
     event::Event,
     house::{MAX_HOUSE_SEATS, MAX_REASON_BYTES},
     limits::{MAX_HOLD_SECONDS, MAX_PLACES_PER_CUSTOMER},

@@ -35,6 +35,8 @@ pub(super) struct Reservation {
     pub(super) amount: Points,
     pub(super) expires_at: Timestamp,
     pub(super) extended: bool,
+    /// Sequence of the event by which it came by its places, the last time.
+    pub(super) taken_at: u64,
     /// What confirmed it; kept when it is cancelled.
     pub(super) payment_id: Option<PaymentId>,
     /// Kept after an expiry, because a late payment may take them again; dropped once given back.

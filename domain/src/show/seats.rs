@@ -11,7 +11,8 @@ pub(super) enum SeatState {
     Free,
     Held(Slot),
     Sold(Slot),
-    Blocked,
+    /// By the event of this sequence.
+    Blocked(u64),
 }
 
 /// Seats of one row that could be free.
@@ -52,11 +53,11 @@ impl Seats {
         *self.counter(state, row) += 1;
         match before {
             SeatState::Held(_) => self.held -= 1,
-            SeatState::Free | SeatState::Sold(_) | SeatState::Blocked => {}
+            SeatState::Free | SeatState::Sold(_) | SeatState::Blocked(_) => {}
         }
         match state {
             SeatState::Held(_) => self.held += 1,
-            SeatState::Free | SeatState::Sold(_) | SeatState::Blocked => {}
+            SeatState::Free | SeatState::Sold(_) | SeatState::Blocked(_) => {}
         }
     }
 
@@ -66,7 +67,7 @@ impl Seats {
             SeatState::Free => &mut self.rows[row].free,
             SeatState::Held(_) => &mut self.rows[row].held,
             SeatState::Sold(_) => &mut self.sold,
-            SeatState::Blocked => &mut self.blocked,
+            SeatState::Blocked(_) => &mut self.blocked,
         }
     }
 
@@ -88,12 +89,14 @@ impl Seats {
         self.blocked
     }
 
-    /// The blocked seats, in plan order.
-    pub(super) fn all_blocked(&self) -> Vec<SeatIndex> {
+    /// The blocked seats, in plan order, each with the sequence of the event that blocked it.
+    pub(super) fn all_blocked(&self) -> Vec<(SeatIndex, u64)> {
         let states = self.states.iter().zip(0..);
         states
-            .filter(|(state, _)| **state == SeatState::Blocked)
-            .map(|(_, seat)| seat)
+            .filter_map(|(state, seat)| match state {
+                SeatState::Blocked(sequence) => Some((seat, *sequence)),
+                SeatState::Free | SeatState::Held(_) | SeatState::Sold(_) => None,
+            })
             .collect()
     }
 }

@@ -17,11 +17,12 @@ use crate::time::Timestamp;
 /// The stored form of a [`Show`]: borrowed when it is written, so that a large house is not copied first.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Snapshot<'a> {
+    version: u64,
     terms: Cow<'a, Option<Terms>>,
     plan: Cow<'a, Plan>,
     standing: Cow<'a, [Area]>,
     reservations: Cow<'a, [Reservation]>,
-    blocked: Vec<SeatIndex>,
+    blocked: Vec<(SeatIndex, u64)>,
     cancelled_at: Option<Timestamp>,
     bought: Cow<'a, [BoughtPass]>,
 }
@@ -29,6 +30,7 @@ pub(super) struct Snapshot<'a> {
 impl Serialize for Show {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let snapshot = Snapshot {
+            version: self.version,
             terms: Cow::Borrowed(&self.terms),
             plan: Cow::Borrowed(&self.plan),
             standing: Cow::Borrowed(&self.standing),
@@ -64,7 +66,7 @@ impl Snapshot<'_> {
         }
         let taken = self.reservations.iter().flat_map(|entry| &entry.seats);
         if !taken
-            .chain(&self.blocked)
+            .chain(self.blocked.iter().map(|(seat, _)| seat))
             .all(|seat| (*seat as usize) < seats)
         {
             return Err(Inconsistent("seat"));
@@ -88,8 +90,8 @@ impl TryFrom<Snapshot<'static>> for Show {
         }
         let mut seats = Seats::default();
         seats.grow(&plan);
-        for seat in stored.blocked {
-            seats.set(&plan, seat, SeatState::Blocked);
+        for (seat, sequence) in stored.blocked {
+            seats.set(&plan, seat, SeatState::Blocked(sequence));
         }
         for (entry, slot) in stored.reservations.iter().zip(0..) {
             let state = match entry.status {
@@ -104,6 +106,7 @@ impl TryFrom<Snapshot<'static>> for Show {
             }
         }
         Ok(Self {
+            version: stored.version,
             terms: stored.terms.into_owned(),
             plan: Arc::new(plan),
             seats,

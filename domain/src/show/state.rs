@@ -111,6 +111,8 @@ impl Area {
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(try_from = "Snapshot<'static>")]
 pub struct Show {
+    /// How many events it was folded from: the sequence of the last one.
+    pub(super) version: u64,
     /// `None` before the show is scheduled.
     pub(super) terms: Option<Terms>,
     pub(super) plan: Arc<Plan>,

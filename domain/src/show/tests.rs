@@ -8,6 +8,7 @@
 //!     floor                        Standing, 20 points a place
 //! ```
 
+mod alternatives;
 mod holds;
 mod house;
 mod passes;
@@ -20,7 +21,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::{
-    Command, Error, Event, Selection, Show,
+    Command, Error, Event, Selection, Show, TakenSeat,
     command::Schedule,
     event::{HeldSeat, HeldStanding, Places, StandingPlaces},
 };
@@ -113,12 +114,15 @@ fn schedule() -> Schedule {
 /// A show that commands are run on, as the executor does it; events are stored and read back on the way.
 struct Stage {
     show: Show,
+    /// The show's stream: the event of sequence 1 first.
+    stream: Vec<Event>,
 }
 
 impl Stage {
     fn set(schedule: Schedule) -> Self {
         let mut stage = Self {
             show: Show::default(),
+            stream: Vec::new(),
         };
         stage
             .run(&Command::Schedule(Box::new(schedule)), at(-100))
@@ -143,6 +147,7 @@ impl Stage {
         for event in events {
             self.show.evolve(&stored(event));
         }
+        self.stream.extend_from_slice(events);
     }
 
     fn hold(&mut self, r: u128, who: u128, seats: &[&str], now: i64) -> Result<Vec<Event>, Error> {
@@ -283,16 +288,26 @@ fn limit(owned: u32, asked: u32) -> Error {
     }
 }
 
-fn unavailable(seats: &[&str], alternatives: &[&str]) -> Error {
+/// Seats that are not free, each with the sequence of the event that took it.
+fn unavailable(seats: &[(&str, u64)], alternatives: &[&str]) -> Error {
     Error::SeatsUnavailable {
-        seats: guids(seats),
+        seats: taken(seats),
         alternatives: guids(alternatives),
     }
 }
 
-fn expired_at(seconds: i64) -> Error {
+fn taken(seats: &[(&str, u64)]) -> Vec<TakenSeat> {
+    let taken = seats.iter().map(|(seat, sequence)| TakenSeat {
+        seat_guid: (*seat).to_owned(),
+        sequence: *sequence,
+    });
+    taken.collect()
+}
+
+fn expired_at(seconds: i64, seats: &[(&str, u64)]) -> Error {
     Error::HoldExpired {
         expired_at: at(seconds),
+        seats: taken(seats),
     }
 }
 

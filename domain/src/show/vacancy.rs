@@ -1,7 +1,7 @@
 //! What is free at an instant: free by the events, or in a hold that is void by then though nothing says so yet.
 
 use super::{
-    Show,
+    Show, TakenSeat,
     plan::{Plan, RowIndex, SeatIndex},
     seats::SeatState,
 };
@@ -35,8 +35,28 @@ impl<'a> Vacancy<'a> {
             SeatState::Held(slot) => {
                 self.void && self.show.reservations.get(slot).is_void(self.now)
             }
-            SeatState::Sold(_) | SeatState::Blocked => false,
+            SeatState::Sold(_) | SeatState::Blocked(_) => false,
         }
+    }
+
+    /// Those of `seats` that are not free, each with the sequence of the event that took it.
+    pub(super) fn taken(&self, seats: &[SeatIndex]) -> Vec<TakenSeat> {
+        let taken = seats.iter().filter(|seat| !self.is_free(**seat));
+        let since = |seat: SeatIndex| match self.show.seats.get(seat) {
+            SeatState::Held(slot) | SeatState::Sold(slot) => {
+                Some(self.show.reservations.get(slot).taken_at)
+            }
+            SeatState::Blocked(sequence) => Some(sequence),
+            SeatState::Free => None,
+        };
+        taken
+            .filter_map(|seat| {
+                Some(TakenSeat {
+                    seat_guid: self.plan().seat_at(*seat).guid.clone(),
+                    sequence: since(*seat)?,
+                })
+            })
+            .collect()
     }
 
     /// Whether `row` could have `count` free seats; a no is final.

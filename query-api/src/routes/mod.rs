@@ -1,5 +1,6 @@
 //! The route table: one endpoint per file.
 
+mod get_cancellation;
 mod get_concert;
 mod get_payment;
 mod get_reservation;
@@ -38,6 +39,7 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(get_concert::get_concert))
         .routes(routes!(list_shows::list_shows))
         .routes(routes!(get_show::get_show))
+        .routes(routes!(get_cancellation::get_cancellation))
         .routes(routes!(list_seats::list_seats))
         .routes(routes!(seat_status::seat_status))
         .routes(routes!(seat_stream::seat_stream))

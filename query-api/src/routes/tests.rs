@@ -1,5 +1,6 @@
 //! The routes over a real log, bus and read model.
 
+mod cancellation;
 mod catalogue;
 mod freshness;
 mod owned;
@@ -17,6 +18,7 @@ fn every_call_is_described() {
         "/v1/concerts/{id}",
         "/v1/shows",
         "/v1/shows/{id}",
+        "/v1/shows/{id}/cancellation",
         "/v1/shows/{id}/seats",
         "/v1/shows/{id}/seats/status",
         "/v1/shows/{id}/seats/stream",
@@ -29,5 +31,5 @@ fn every_call_is_described() {
     ] {
         assert!(paths.contains(&path), "{path}");
     }
-    assert_eq!(paths.len(), 13);
+    assert_eq!(paths.len(), 14);
 }

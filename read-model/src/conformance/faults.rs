@@ -69,5 +69,7 @@ finds! {
     reads_past_parked_events: a_parked_key_holds_back_its_own_reads finds IgnoresParkedEvents;
     others_held_back: a_parked_key_holds_back_its_own_reads finds HoldsBackEverything;
     maps_without_their_place: maps_to_follow_name_their_place finds ForgetsThePlace;
+    sagas_that_are_not_stuck: sagas_are_found_and_counted finds MixesUpStuckSagas;
+    sagas_of_others: sagas_are_found_and_counted finds CountsOthersSagas;
     late_plans: plans_taken_up_late_are_stored finds ForgetsLatePlans;
 }

@@ -7,13 +7,16 @@ use super::{
     sample::{self, id},
     works,
 };
-use crate::{At, Error, Items, Page, ReadModel, Rows, ShowFilter, Write, tables::SagaState};
+use crate::{
+    At, Error, Items, Page, ReadModel, Rows, SagaFilter, SagaStand, ShowFilter, Write,
+    tables::SagaState,
+};
 
 /// Most pages of a walk: a list that repeats itself ends here.
 const MAX_PAGES: usize = 50;
 
 /// Walks a list to its end, `limit` items at a time.
-async fn walk<T, F>(limit: u32, read: F) -> Result<Vec<T>, String>
+pub(super) async fn walk<T, F>(limit: u32, read: F) -> Result<Vec<T>, String>
 where
     F: AsyncFn(Page) -> Result<At<Items<T>>, Error>,
 {
@@ -33,7 +36,11 @@ where
     Err(format!("a list does not end within {MAX_PAGES} pages"))
 }
 
-fn same<T: PartialEq + Debug>(what: &str, found: &[T], expected: &[T]) -> Result<(), String> {
+pub(super) fn same<T: PartialEq + Debug>(
+    what: &str,
+    found: &[T],
+    expected: &[T],
+) -> Result<(), String> {
     holds(found == expected, || {
         format!("{what} are {found:?}, not {expected:?}")
     })
@@ -87,11 +94,16 @@ pub async fn lists_are_walked_in_order(model: &dyn ReadModel) -> Result<(), Stri
         let all = rows.transactions.values().rev();
         let expected: Vec<_> = all.filter(|t| t.customer_id == id(2)).cloned().collect();
         same("transactions", &found, &expected)?;
-        let found = walk(limit, async |page| model.sagas(None, &page).await).await?;
+        let any = SagaFilter::default();
+        let found = walk(limit, async |page| model.sagas(&any, &page).await).await?;
         let expected: Vec<_> = rows.sagas.values().cloned().collect();
         same("sagas", &found, &expected)?;
         let state = SagaState::Completed;
-        let found = walk(limit, async |page| model.sagas(Some(state), &page).await).await?;
+        let filter = SagaFilter {
+            stand: SagaStand::In(state),
+            ..any
+        };
+        let found = walk(limit, async |page| model.sagas(&filter, &page).await).await?;
         let all = rows.sagas.values();
         let expected: Vec<_> = all.filter(|s| s.state == state).cloned().collect();
         same("completed sagas", &found, &expected)?;
@@ -107,7 +119,7 @@ async fn refuses_foreign_cursors(model: &dyn ReadModel) -> Result<(), String> {
         model.reservations_of(id(1), &page).await.err(),
         model.payments_of(id(1), &page).await.err(),
         model.transactions_of(id(1), &page).await.err(),
-        model.sagas(None, &page).await.err(),
+        model.sagas(&SagaFilter::default(), &page).await.err(),
         shows,
     ] {
         holds(matches!(answer, Some(Error::BadCursor(_))), || {

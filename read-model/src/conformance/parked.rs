@@ -9,8 +9,8 @@ use super::{
     writes::advance,
 };
 use crate::{
-    Checkpoint, Error, Page, Parked, ProjectionId, ReadModel, Rows, SeatMapToFollow, ShowFilter,
-    Table, Write,
+    Checkpoint, Error, Page, Parked, ProjectionId, ReadModel, Rows, SagaFilter, SeatMapToFollow,
+    ShowFilter, Table, Write,
 };
 
 /// An event of `key` that is parked.
@@ -182,7 +182,7 @@ async fn lists_are_held_back(model: &dyn ReadModel) -> Result<(), String> {
         works(model.transactions_of(id(1), &page).await)?.position,
         works(model.payments_of(id(1), &page).await)?.position,
         works(model.concerts(&page).await)?.position,
-        works(model.sagas(None, &page).await)?.position,
+        works(model.sagas(&SagaFilter::default(), &page).await)?.position,
     ];
     let expected = [39, 39, 49, 59, 100, 100, 100, 100];
     holds(found == expected, || {

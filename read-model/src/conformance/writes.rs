@@ -207,7 +207,9 @@ pub async fn reads_carry_their_projections_position(model: &dyn ReadModel) -> Re
     let account = works(model.account(id(11)).await)?;
     let transactions = works(model.transactions_of(id(1), &page).await)?;
     let nobody = works(model.payments_of(id(99), &page).await)?;
-    let sagas = works(model.sagas(None, &page).await)?;
+    let any = crate::SagaFilter::default();
+    let sagas = works(model.sagas(&any, &page).await)?;
+    let counted = works(model.saga_counts(None, sample::at(0)).await)?;
     for (what, found, expected) in [
         ("concert", concert.position, at(ProjectionId::Catalogue)),
         ("show", shown.position, both),
@@ -227,6 +229,7 @@ pub async fn reads_carry_their_projections_position(model: &dyn ReadModel) -> Re
             at(ProjectionId::Points),
         ),
         ("sagas", sagas.position, at(ProjectionId::Sagas)),
+        ("counted sagas", counted.position, at(ProjectionId::Sagas)),
     ] {
         holds(found == expected, || {
             format!("{what} answers position {found}, not {expected}")

@@ -13,15 +13,17 @@ mod versions;
 mod write;
 
 use async_trait::async_trait;
-use domain::ids::{ConcertId, CustomerId, PaymentId, ReservationId, ShowId};
+use domain::{
+    ids::{ConcertId, CustomerId, PaymentId, ReservationId, ShowId},
+    time::Timestamp,
+};
 use sqlx::{PgPool, postgres::PgConnectOptions};
 
 use crate::{
     Access, At, Checkpoint, Error, Items, Keys, Page, Parked, ParkedKey, ProjectionId, ReadModel,
-    Rows, SeatMap, SeatMapToFollow, ShowFilter, Snapshot, Version, Versions, Write,
-    tables::{
-        Account, Concert, Payment, Reservation, Saga, SagaState, ShowWithCounts, Transaction,
-    },
+    Rows, SagaCounts, SagaFilter, SeatMap, SeatMapToFollow, ShowFilter, Snapshot, Version,
+    Versions, Write,
+    tables::{Account, Concert, Payment, Reservation, Saga, ShowWithCounts, Transaction},
 };
 
 /// The Postgres adapter. Copies share their connections.
@@ -214,7 +216,15 @@ impl ReadModel for PostgresReadModel {
         read::transactions_of(&self.readers, customer, page).await
     }
 
-    async fn sagas(&self, state: Option<SagaState>, page: &Page) -> Result<At<Items<Saga>>, Error> {
-        read::sagas(&self.readers, state, page).await
+    async fn sagas(&self, filter: &SagaFilter, page: &Page) -> Result<At<Items<Saga>>, Error> {
+        read::sagas(&self.readers, filter, page).await
+    }
+
+    async fn saga_counts(
+        &self,
+        show: Option<ShowId>,
+        stuck_since: Timestamp,
+    ) -> Result<At<SagaCounts>, Error> {
+        read::saga_counts(&self.readers, show, stuck_since).await
     }
 }

@@ -1,13 +1,17 @@
 //! Reading: one statement a read, so that rows, checkpoint and live version are of one snapshot.
 
-use domain::ids::{ConcertId, CustomerId, PaymentId, ReservationId, ShowId};
+use domain::{
+    ids::{ConcertId, CustomerId, PaymentId, ReservationId, ShowId},
+    time::Timestamp,
+};
 use serde::de::DeserializeOwned;
 use sqlx::{PgExecutor, PgPool, Postgres, postgres::PgArguments, query::QueryAs};
 use uuid::Uuid;
 
 use super::{counted, failed, short, signed, statements};
 use crate::{
-    At, Checkpoint, Error, Items, Page, SeatMap, SeatMapToFollow, ShowFilter, Versions,
+    At, Checkpoint, Error, Items, MAX_COUNTED, Page, SagaCounts, SagaFilter, SagaStand, SeatMap,
+    SeatMapToFollow, ShowFilter, Versions,
     reading::{self, ListRow, ShowRow, micros, restored, standing},
     tables::{
         Account, Concert, Payment, Reservation, Saga, SagaState, ShowWithCounts, Transaction,
@@ -158,15 +162,42 @@ pub(super) async fn transactions_of(
 
 pub(super) async fn sagas(
     pool: &PgPool,
-    state: Option<SagaState>,
+    filter: &SagaFilter,
     page: &Page,
 ) -> Result<At<Items<Saga>>, Error> {
     let after = reading::after_id(page, Uuid::nil())?;
-    let query = match state {
-        None => sqlx::query_as(statements::SELECT_SAGAS),
-        Some(state) => sqlx::query_as(statements::SELECT_SAGAS_IN_STATE).bind(state.as_str()),
+    let (state, stuck) = match filter.stand {
+        SagaStand::Any => (None, None),
+        SagaStand::In(state) => (Some(state.as_str()), None),
+        SagaStand::StuckSince(since) => (None, Some(micros(since))),
+    };
+    let query = match (filter.show_id, state, stuck) {
+        (Some(show), ..) => sqlx::query_as(statements::SELECT_SAGAS_OF_SHOW)
+            .bind(show.0)
+            .bind(state)
+            .bind(stuck),
+        (None, Some(_), _) => sqlx::query_as(statements::SELECT_SAGAS_IN_STATE).bind(state),
+        (None, None, Some(_)) => sqlx::query_as(statements::SELECT_STUCK_SAGAS).bind(stuck),
+        (None, None, None) => sqlx::query_as(statements::SELECT_SAGAS),
     };
     list(pool, query.bind(after), page.limit()).await
+}
+
+pub(super) async fn saga_counts(
+    pool: &PgPool,
+    show: Option<ShowId>,
+    stuck_since: Timestamp,
+) -> Result<At<SagaCounts>, Error> {
+    let query = match show {
+        Some(show) => sqlx::query_as(statements::COUNT_SAGAS_OF_SHOW)
+            .bind(show.0)
+            .bind(micros(stuck_since)),
+        None => sqlx::query_as(statements::COUNT_SAGAS)
+            .bind(micros(stuck_since))
+            .bind(i64::from(MAX_COUNTED))
+            .bind(SagaState::ALL.map(SagaState::as_str).to_vec()),
+    };
+    reading::saga_counts(query.fetch_all(pool).await.map_err(failed)?)
 }
 
 pub(super) async fn show(pool: &PgPool, id: ShowId) -> Result<At<Option<ShowWithCounts>>, Error> {

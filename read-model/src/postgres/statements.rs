@@ -14,6 +14,8 @@ macro_rules! statements {
 
 statements! {
     BEGIN_SNAPSHOT = "begin_snapshot";
+    COUNT_SAGAS = "count_sagas";
+    COUNT_SAGAS_OF_SHOW = "count_sagas_of_show";
     CREATE_SCHEMA = "create_schema";
     DELETE_ACCOUNTS = "delete_accounts";
     DELETE_CHECKPOINTS = "delete_checkpoints";
@@ -58,6 +60,7 @@ statements! {
     SELECT_RESERVATIONS_OF_CUSTOMER = "select_reservations_of_customer";
     SELECT_SAGAS = "select_sagas";
     SELECT_SAGAS_IN_STATE = "select_sagas_in_state";
+    SELECT_SAGAS_OF_SHOW = "select_sagas_of_show";
     SELECT_SCHEMA_VERSION = "select_schema_version";
     SELECT_SEAT_MAP = "select_seat_map";
     SELECT_SEAT_MAP_TO_FOLLOW = "select_seat_map_to_follow";
@@ -65,6 +68,7 @@ statements! {
     SELECT_SHOW = "select_show";
     SELECT_SHOWS = "select_shows";
     SELECT_SHOWS_OF_CONCERT = "select_shows_of_concert";
+    SELECT_STUCK_SAGAS = "select_stuck_sagas";
     SELECT_TRANSACTIONS_OF_CUSTOMER = "select_transactions_of_customer";
     SELECT_VERSIONS = "select_versions";
     WRITE_ROWS = "write_rows";

@@ -22,7 +22,10 @@ mod view;
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use domain::ids::{ConcertId, CustomerId, PaymentId, ReservationId, ShowId};
+use domain::{
+    ids::{ConcertId, CustomerId, PaymentId, ReservationId, ShowId},
+    time::Timestamp,
+};
 use futures::future::join_all;
 use tokio::{
     sync::{Notify, OnceCell, watch},
@@ -40,11 +43,9 @@ use self::{
 };
 use crate::{
     Access, At, Checkpoint, Error, Items, Keys, Page, Parked, ParkedKey, PostgresReadModel,
-    ProjectionId, ReadModel, Rows, SeatMap, SeatMapToFollow, ShowFilter, Snapshot, Version,
-    Versions, Write,
-    tables::{
-        Account, Concert, Payment, Reservation, Saga, SagaState, ShowWithCounts, Transaction,
-    },
+    ProjectionId, ReadModel, Rows, SagaCounts, SagaFilter, SeatMap, SeatMapToFollow, ShowFilter,
+    Snapshot, Version, Versions, Write,
+    tables::{Account, Concert, Payment, Reservation, Saga, ShowWithCounts, Transaction},
 };
 
 /// Time between two measurements.
@@ -367,7 +368,16 @@ impl ReadModel for Replicated {
             .await
     }
 
-    async fn sagas(&self, state: Option<SagaState>, page: &Page) -> Result<At<Items<Saga>>, Error> {
-        self.read(|model| model.sagas(state, page)).await
+    async fn sagas(&self, filter: &SagaFilter, page: &Page) -> Result<At<Items<Saga>>, Error> {
+        self.read(|model| model.sagas(filter, page)).await
+    }
+
+    async fn saga_counts(
+        &self,
+        show: Option<ShowId>,
+        stuck_since: Timestamp,
+    ) -> Result<At<SagaCounts>, Error> {
+        self.read(|model| model.saga_counts(show, stuck_since))
+            .await
     }
 }

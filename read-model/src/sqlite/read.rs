@@ -1,13 +1,17 @@
 //! Reading: one statement a read, so that rows, checkpoint and live version are of one snapshot.
 
-use domain::ids::{ConcertId, CustomerId, PaymentId, ReservationId, ShowId};
+use domain::{
+    ids::{ConcertId, CustomerId, PaymentId, ReservationId, ShowId},
+    time::Timestamp,
+};
 use serde::de::DeserializeOwned;
 use sqlx::{Sqlite, SqliteExecutor, SqlitePool, query::QueryAs, sqlite::SqliteArguments};
 use uuid::Uuid;
 
 use super::{failed, json, statements};
 use crate::{
-    At, Checkpoint, Error, Items, Page, SeatMap, SeatMapToFollow, ShowFilter, Versions,
+    At, Checkpoint, Error, Items, MAX_COUNTED, Page, SagaCounts, SagaFilter, SagaStand, SeatMap,
+    SeatMapToFollow, ShowFilter, Versions,
     reading::{self, ListRow, ShowRow, micros, restored, standing},
     rows::position_key,
     tables::{
@@ -194,14 +198,41 @@ pub(super) async fn transactions_of(
 
 pub(super) async fn sagas(
     pool: &SqlitePool,
-    state: Option<SagaState>,
+    filter: &SagaFilter,
     page: &Page,
 ) -> Result<At<Items<Saga>>, Error> {
-    let query = match state {
-        None => sqlx::query_as(statements::SELECT_SAGAS),
-        Some(state) => sqlx::query_as(statements::SELECT_SAGAS_IN_STATE).bind(state.as_str()),
+    let (state, stuck) = match filter.stand {
+        SagaStand::Any => (None, None),
+        SagaStand::In(state) => (Some(state.as_str()), None),
+        SagaStand::StuckSince(since) => (None, Some(micros(since))),
+    };
+    let query = match (filter.show_id, state, stuck) {
+        (Some(show), ..) => sqlx::query_as(statements::SELECT_SAGAS_OF_SHOW)
+            .bind(show.to_string())
+            .bind(state)
+            .bind(stuck),
+        (None, Some(_), _) => sqlx::query_as(statements::SELECT_SAGAS_IN_STATE).bind(state),
+        (None, None, Some(_)) => sqlx::query_as(statements::SELECT_STUCK_SAGAS).bind(stuck),
+        (None, None, None) => sqlx::query_as(statements::SELECT_SAGAS),
     };
     list(pool, query, after_id(page, Uuid::nil())?, page.limit()).await
+}
+
+pub(super) async fn saga_counts(
+    pool: &SqlitePool,
+    show: Option<ShowId>,
+    stuck_since: Timestamp,
+) -> Result<At<SagaCounts>, Error> {
+    let query = match show {
+        Some(show) => sqlx::query_as(statements::COUNT_SAGAS_OF_SHOW)
+            .bind(show.to_string())
+            .bind(micros(stuck_since)),
+        None => sqlx::query_as(statements::COUNT_SAGAS)
+            .bind(micros(stuck_since))
+            .bind(MAX_COUNTED)
+            .bind(json(&SagaState::ALL)?),
+    };
+    reading::saga_counts(query.fetch_all(pool).await.map_err(failed)?)
 }
 
 pub(super) async fn show(

@@ -50,6 +50,16 @@ pub enum SagaState {
 }
 
 impl SagaState {
+    /// All of them, in the order of a saga's life.
+    pub const ALL: [Self; 6] = [
+        Self::Running,
+        Self::Completed,
+        Self::Compensating,
+        Self::Failed,
+        Self::Refunding,
+        Self::Refunded,
+    ];
+
     /// As it is stored and shown.
     pub const fn as_str(self) -> &'static str {
         match self {

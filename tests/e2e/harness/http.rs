@@ -32,6 +32,9 @@ impl Reply {
         );
         assert_eq!(self.headers["content-type"], "application/problem+json");
         assert_eq!(self.body["status"], status);
+        let row = format!("| `{code}` | {status} |");
+        let documented = include_str!("../../../docs/errors.md").contains(&row);
+        assert!(documented, "docs/errors.md has no row {row}");
         assert!(
             self.body["title"].is_string()
                 && self.body["detail"].is_string()

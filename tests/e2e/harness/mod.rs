@@ -3,6 +3,7 @@
 mod http;
 mod sale;
 mod system;
+mod watcher;
 
 use std::{
     path::PathBuf,
@@ -21,6 +22,7 @@ pub(crate) use self::{
     http::{Call, Reply},
     sale::{Fan, Sale, plan, show_settings, venue_file},
     system::{DataFolder, assert_clean},
+    watcher::Watcher,
 };
 
 /// How long a condition may take to come true before the test fails.

@@ -17,9 +17,11 @@ use command_api::{
     key_store::SqliteKeyStore,
     operations::{self, Act},
     passwords::{self, Passwords},
+    payment_provider::PaymentProviders,
     process_managers::checkout::Checkout,
     reservations::Reservations,
     routes::Streams,
+    taken_seats::TakenSeats,
     waiting_room::{InProcessWaitingRoom, Rooms, Tickets},
 };
 use domain::{
@@ -175,6 +177,7 @@ impl World {
         let core = Core {
             log: log.clone(),
             clock: time,
+            payment_providers: PaymentProviders::points(&executors, &log),
             executors,
             failpoints: Failpoints::default(),
             settings: Settings::default(),
@@ -191,7 +194,8 @@ impl World {
             fingerprints: Arc::new(HmacFingerprints::new(&[7; 32])),
             verifier,
             identity: Arc::new(identity),
-            reservations: Reservations::new(log),
+            reservations: Reservations::new(log.clone()),
+            taken_seats: TakenSeats::new(log),
         });
         let router = command_api::router(state.clone());
         tasks.close();
@@ -303,6 +307,7 @@ impl World {
             customer_id: Uuid::from_u128(who).into(),
             organizer_id: Uuid::nil().into(),
             amount: 100,
+            method: payment::METHOD.to_owned(),
         };
         let mut request = Asked::new(step_id(id.0, "request"), command);
         request.fingerprint = Fingerprint(vec![1]);

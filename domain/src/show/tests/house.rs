@@ -138,13 +138,13 @@ fn blocks_free_seats_only() {
     assert_eq!(stage.counts(), [23, 0, 0, 2]);
     assert_eq!(
         stage.hold(R1, ANNA, &["A-2"], 0),
-        Err(unavailable(&["A-2"], &["A-3"]))
+        Err(unavailable(&[("A-2", 4)], &["A-3"]))
     );
     stage.hold(R1, ANNA, &["A-3"], 0).unwrap();
     let taken = block_by(organizer(), &["A-2", "A-3", "A-4"], "Camera");
     assert_eq!(
         stage.run(&taken, at(1)),
-        Err(unavailable(&["A-2", "A-3"], &[]))
+        Err(unavailable(&[("A-2", 4), ("A-3", 5)], &[]))
     );
     // A void hold's seats are free, recorded or not.
     let events = stage

@@ -89,6 +89,34 @@ fn check_ledger(show: &Show, now: Timestamp) {
     );
 }
 
+/// A refusal names the event that took each seat: one that did, and none after it gave the seat back.
+fn check_taken(stage: &Stage, refusal: &Error) {
+    let (Error::SeatsUnavailable { seats, .. } | Error::HoldExpired { seats, .. }) = refusal else {
+        return;
+    };
+    for taken in seats {
+        let guid = &taken.seat_guid;
+        let first = usize::try_from(taken.sequence).unwrap() - 1;
+        let took = match &stage.stream[first] {
+            Event::SeatsHeld { seats, .. } => seats.iter().any(|seat| seat.seat_guid == *guid),
+            Event::SeatsBlocked { seats, .. } => seats.contains(guid),
+            Event::ReservationConfirmed {
+                retaken, places, ..
+            } => *retaken && places.seats.contains(guid),
+            _ => false,
+        };
+        assert!(took, "{guid} was not taken at {}", taken.sequence);
+        let freed = stage.stream[first + 1..].iter().any(|event| match event {
+            Event::HoldReleased { places, .. }
+            | Event::HoldExpired { places, .. }
+            | Event::ReservationCancelled { places, .. } => places.seats.contains(guid),
+            Event::SeatsUnblocked { seats, .. } => seats.contains(guid),
+            _ => false,
+        });
+        assert!(!freed, "{guid} was free after {}", taken.sequence);
+    }
+}
+
 /// What is offered is free, of the same number and category, and passes the organizer's rule.
 fn check_offer(stage: &Stage, refusal: &Error, command: &Command, now: Timestamp) {
     let (Error::SeatsUnavailable { alternatives, .. } | Error::StrandedSeat { alternatives, .. }) =
@@ -154,7 +182,10 @@ fn play(commands: Vec<(Command, i64, bool)>, no_stranded_seats: bool, cancel_aft
                 stage.fold(&events);
                 assert_eq!(live, stage.show, "stored events give the live state");
             }
-            Err(refusal) => check_offer(&stage, &refusal, &command, at(now)),
+            Err(refusal) => {
+                check_taken(&stage, &refusal);
+                check_offer(&stage, &refusal, &command, at(now));
+            }
         }
         check_ledger(&stage.show, at(now));
     }

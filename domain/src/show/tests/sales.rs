@@ -63,6 +63,11 @@ fn a_late_payment_takes_the_places_again() {
     assert_eq!(payable(&stage, ANNA, HOLD), Ok(100));
     assert_eq!(stage.confirm(R1, P1, 100, HOLD), Ok(vec![confirmed(true)]));
     assert_eq!(stage.counts(), [23, 0, 2, 0]);
+    assert_eq!(
+        stage.hold(R2, BEN, &["A-1"], HOLD),
+        Err(unavailable(&[("A-1", 6)], &["B-1"])),
+        "they went when they were taken again, after the expiry"
+    );
 }
 
 #[test]
@@ -82,8 +87,9 @@ fn a_late_payment_records_its_own_expiry_where_nothing_has() {
 fn a_late_payment_loses_to_whoever_came_first() {
     let mut stage = held();
     stage.hold(R2, BEN, &["A-2"], HOLD).unwrap();
-    assert_eq!(payable(&stage, ANNA, HOLD), Err(expired_at(HOLD)));
-    assert_eq!(stage.confirm(R1, P1, 100, HOLD), Err(expired_at(HOLD)));
+    let lost = expired_at(HOLD, &[("A-2", 6)]);
+    assert_eq!(payable(&stage, ANNA, HOLD), Err(lost.clone()));
+    assert_eq!(stage.confirm(R1, P1, 100, HOLD), Err(lost));
     // Ben's hold runs out in its turn: then they are free once more.
     assert_eq!(
         stage.confirm(R1, P1, 100, 2 * HOLD),
@@ -110,7 +116,7 @@ fn a_late_payment_takes_standing_places_again_while_there_are_any() {
     }
     assert_eq!(
         stage.confirm(R1, P1, 80, HOLD),
-        Err(expired_at(HOLD)),
+        Err(expired_at(HOLD, &[])),
         "three are left"
     );
     stage.run(&release(R3, 103), at(HOLD + 1)).unwrap();

@@ -151,15 +151,15 @@ fn alternatives_are_near_and_side_by_side() {
     stage.hold(R1, ANNA, &["A-2"], 0).unwrap();
     assert_eq!(
         stage.hold(R2, BEN, &["A-2"], 0),
-        Err(unavailable(&["A-2"], &["A-1"]))
+        Err(unavailable(&[("A-2", 4)], &["A-1"]))
     );
     assert_eq!(
         stage.hold(R2, BEN, &["A-1", "A-2"], 0),
-        Err(unavailable(&["A-2"], &["B-1", "B-2"]))
+        Err(unavailable(&[("A-2", 4)], &["B-1", "B-2"]))
     );
     assert_eq!(
         stage.hold(R2, BEN, &["A-2", "A-3", "A-4"], 0),
-        Err(unavailable(&["A-2"], &["A-3", "A-4", "A-5"]))
+        Err(unavailable(&[("A-2", 4)], &["A-3", "A-4", "A-5"]))
     );
 }
 
@@ -169,12 +169,17 @@ fn alternatives_keep_what_is_free_of_a_scattered_choice() {
     stage.hold(R1, ANNA, &["A-1", "C-1"], 0).unwrap();
     assert_eq!(
         stage.hold(R2, BEN, &["A-1", "A-4"], 0),
-        Err(unavailable(&["A-1"], &["A-2", "A-4"]))
+        Err(unavailable(&[("A-1", 4)], &["A-2", "A-4"]))
     );
     assert_eq!(
         stage.hold(R2, BEN, &["A-1", "C-1"], 0),
-        Err(unavailable(&["A-1", "C-1"], &["A-2", "C-2"])),
+        Err(unavailable(&[("A-1", 4), ("C-1", 4)], &["A-2", "C-2"])),
         "each category for itself"
+    );
+    assert_eq!(
+        stage.hold(R2, BEN, &["A-2", "A-4", "C-1"], 0),
+        Err(unavailable(&[("C-1", 4)], &["A-2", "A-4", "C-2"])),
+        "what is lost of one category is no reason to change the other"
     );
 }
 
@@ -184,7 +189,7 @@ fn alternatives_are_none_where_a_category_is_sold_out() {
     stage.block(&["C-1", "C-2", "C-3", "C-4", "C-5"]);
     assert_eq!(
         stage.hold(R2, BEN, &["C-1"], 0),
-        Err(unavailable(&["C-1"], &[]))
+        Err(unavailable(&[("C-1", 4)], &[]))
     );
 }
 

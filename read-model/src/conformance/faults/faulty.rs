@@ -5,15 +5,16 @@ use std::sync::Mutex;
 use super::super::sample;
 use crate::{
     At, Checkpoint, Document, Error, Items, Keys, Page, Parked, ParkedKey, ProjectionId, ReadModel,
-    Rows, SeatMap, SeatMapToFollow, ShowFilter, Snapshot, SqliteReadModel, Table, Version,
-    Versions, Write,
-    tables::{
-        Account, Concert, Payment, Reservation, Saga, SagaState, ShowWithCounts, Transaction,
-    },
+    Rows, SagaCounts, SagaFilter, SagaStand, SeatMap, SeatMapToFollow, ShowFilter, Snapshot,
+    SqliteReadModel, Table, Version, Versions, Write,
+    tables::{Account, Concert, Payment, Reservation, Saga, ShowWithCounts, Transaction},
 };
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use domain::ids::{ConcertId, CustomerId, PaymentId, ReservationId, ShowId};
+use domain::{
+    ids::{ConcertId, CustomerId, PaymentId, ReservationId, ShowId},
+    time::Timestamp,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -48,6 +49,8 @@ pub(super) enum Fault {
     HoldsBackEverything,
     ForgetsLatePlans,
     ForgetsThePlace,
+    MixesUpStuckSagas,
+    CountsOthersSagas,
 }
 
 /// An adapter with one fault.
@@ -367,9 +370,25 @@ impl ReadModel for Faulty {
             .await
     }
 
-    async fn sagas(&self, state: Option<SagaState>, page: &Page) -> Result<At<Items<Saga>>, Error> {
-        let page = self.page(page);
-        self.list(self.inner.sagas(state, &page).await?).await
+    async fn sagas(&self, filter: &SagaFilter, page: &Page) -> Result<At<Items<Saga>>, Error> {
+        let (mut filter, page) = (*filter, self.page(page));
+        match filter.stand {
+            SagaStand::StuckSince(_) if self.has(Fault::MixesUpStuckSagas) => {
+                filter.stand = SagaStand::Any;
+            }
+            SagaStand::Any | SagaStand::In(_) | SagaStand::StuckSince(_) => {}
+        }
+        self.list(self.inner.sagas(&filter, &page).await?).await
+    }
+
+    async fn saga_counts(
+        &self,
+        show: Option<ShowId>,
+        stuck_since: Timestamp,
+    ) -> Result<At<SagaCounts>, Error> {
+        let show = show.filter(|_| !self.has(Fault::CountsOthersSagas));
+        self.position(self.inner.saga_counts(show, stuck_since).await?)
+            .await
     }
 }
 

@@ -1,0 +1,2 @@
+-- How far the refunds of a cancelled show are is counted among the sagas of that show alone.
+CREATE INDEX sagas_by_show ON sagas (version, document ->> 'show_id', payment_id);
