@@ -21,6 +21,8 @@ mod import;
 mod migrate;
 pub(crate) mod notices;
 mod options;
+#[cfg(feature = "acknowledge-before-commit")]
+mod premature;
 mod read;
 pub(crate) mod servers;
 mod writer;
