@@ -36,7 +36,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{Notify, mpsc, oneshot, watch},
     time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -107,6 +107,7 @@ impl PostgresEventLog {
             servers,
             clock: Arc::default(),
             confirmed: Mutex::default(),
+            followed: Notify::new(),
             deadline: options.append_timeout,
         });
         let (head, _) = watch::channel(Position(0));
@@ -327,7 +328,9 @@ impl EventLog for PostgresEventLog {
     }
 
     fn head_changes(&self) -> watch::Receiver<Position> {
-        self.head.subscribe()
+        let changes = self.head.subscribe();
+        self.shared.followed.notify_one();
+        changes
     }
 }
 
