@@ -29,6 +29,7 @@
 
 mod checkpoint;
 pub mod conformance;
+pub mod metrics;
 mod page;
 mod parked;
 mod postgres;

@@ -41,7 +41,7 @@ use self::{
 use crate::{
     Access, At, Checkpoint, Error, Items, Keys, Page, Parked, ParkedKey, PostgresReadModel,
     ProjectionId, ReadModel, Rows, SeatMap, SeatMapToFollow, ShowFilter, Snapshot, Version,
-    Versions, Write,
+    Versions, Write, metrics,
     tables::{
         Account, Concert, Payment, Reservation, Saga, SagaState, ShowWithCounts, Transaction,
     },
@@ -127,6 +127,7 @@ impl Replicated {
                 let _ = timeout(INTERVAL, asked.notified()).await;
                 let next = measure(&mut probes, &names, &mut watcher).await;
                 report(&told.borrow(), &next);
+                metrics::servers(&next.states);
                 told.send_replace(Arc::new(next));
             }
         };
