@@ -86,6 +86,7 @@ fn install() -> anyhow::Result<PrometheusHandle> {
     event_store::metrics::describe();
     command_api::metrics::describe();
     projections::metrics::describe();
+    read_model::metrics::describe();
     query_api::metrics::describe();
     Ok(handle)
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use domain::{concert, customer, payment, point_account, points::Points, show, venue, waiting_room};
+use domain::{
+    concert, customer, payment, point_account, points::Points, show, venue, waiting_room,
+};
 use edge::problem::Problem;
 use event_store::{Position, executor, log};
 

@@ -30,6 +30,7 @@
 mod checkpoint;
 pub mod conformance;
 mod filters;
+pub mod metrics;
 mod page;
 mod parked;
 mod postgres;

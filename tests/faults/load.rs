@@ -17,7 +17,10 @@ use serde_json::{Value, json};
 use servers::Cluster;
 use uuid::Uuid;
 
-use crate::journal::{Answer, Sent, TIMEOUT, send, settle};
+use crate::{
+    journal::{Answer, Sent, TIMEOUT, send, settle},
+    round::PREMATURE,
+};
 
 /// Customers at a time.
 const CUSTOMERS: usize = 16;
@@ -235,15 +238,21 @@ impl Sent {
 
 async fn open_show(client: &Client, cluster: &Cluster, organizer: &str) -> String {
     let post = async |path: &str, body: Value| {
-        let reply = client
+        let call = client
             .post(format!("{}{path}", cluster.command_url()))
             .bearer_auth(organizer)
             .json(&body);
-        let reply = reply.send().await.unwrap();
-        let status = reply.status();
-        let body: Value = reply.json().await.unwrap();
-        assert_eq!(status, 201, "{path}: {body}");
-        body
+        loop {
+            let reply = call.try_clone().unwrap().send().await.unwrap();
+            let status = reply.status();
+            let body: Value = reply.json().await.unwrap();
+            // The other command API can't see what is answered and not committed.
+            if PREMATURE && status == 404 {
+                continue;
+            }
+            assert_eq!(status, 201, "{path}: {body}");
+            return body;
+        }
     };
     let venue = json!({"name": "Field", "seating_plan": hall()});
     let venue = post("/v1/venues", venue).await;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use servers::{Cluster, StandbyOptions};
 
 use crate::{
-    round::{rounds, under_load},
+    round::{PREMATURE, rounds, under_load},
     stage::Turn,
 };
 
@@ -31,13 +31,14 @@ async fn a_command_api_sleeps_through_the_logs_fail_over() {
 }
 
 async fn fail_over(test: &str, what: &str, before: impl Fn(&Cluster), after: impl Fn(&Cluster)) {
+    let mut lost = 0;
     for _ in 0..rounds() {
         let Some(mut turn) = Turn::begin(test).await else {
             return;
         };
         let (servers, cluster) = (&mut turn.stage.servers, &turn.stage.cluster);
         let mut next = None;
-        under_load(cluster, what, async |_| {
+        lost += under_load(cluster, what, async |_| {
             before(cluster);
             servers.log.kill();
             servers.log_standby.promote().await;
@@ -55,6 +56,11 @@ async fn fail_over(test: &str, what: &str, before: impl Fn(&Cluster), after: imp
             "the old primary has {old} of {promoted} events"
         );
     }
+    assert_eq!(
+        lost > 0,
+        PREMATURE,
+        "{lost} commands were lost in all rounds"
+    );
 }
 
 /// While the standby is away nothing is acknowledged: what is not on two disks is unknown.

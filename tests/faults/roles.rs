@@ -29,11 +29,30 @@ macro_rules! killed {
 
 killed!(
     a_command_api_is_killed: "command-api-1",
-    a_process_manager_is_killed: "process-managers-1",
     a_projection_worker_is_killed: "projections-1",
     a_query_api_is_killed: "query-api-1",
     the_audit_is_killed: "audit",
 );
+
+/// Whichever of the two leads, its end is among these.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_process_managers_are_killed_in_turn() {
+    let Some(turn) = Turn::begin("the process managers are killed in turn").await else {
+        return;
+    };
+    let cluster = &turn.stage.cluster;
+    for _ in 0..rounds() {
+        let what = "kill -9 of one process manager, then the other";
+        under_load(cluster, what, async |_| {
+            for member in ["process-managers-1", "process-managers-2"] {
+                cluster.kill(member);
+                cluster.start_again(member).await;
+            }
+        })
+        .await;
+    }
+    turn.end();
+}
 
 /// One of the two leads; the other takes over when its lease has run out.
 #[tokio::test(flavor = "multi_thread")]

@@ -37,7 +37,7 @@ async fn main() {
         "  fdatasync of 8 KiB           {:>9.0} us (median)",
         folder.fdatasync_micros()
     );
-    // `cargo bench -p event-store -- postgres` or `-- sqlite` measures one of the two.
+    // `cargo bench -p event-store -- postgres` or `-- sqlite` measures one of the two, `-- stock` what is compared with postgres-es.
     let only: Vec<String> = std::env::args().skip(1).collect();
     let wanted = |name: &str| match only.iter().find(|only| !only.starts_with("--")) {
         Some(only) => only == name,
@@ -46,7 +46,9 @@ async fn main() {
     if wanted("sqlite") {
         sqlite(&folder).await;
     }
-    if wanted("postgres") {
+    if only.iter().any(|only| only == "stock") {
+        postgres::run_against_stock().await;
+    } else if wanted("postgres") {
         postgres::run().await;
     }
 }

@@ -38,7 +38,7 @@ pub(crate) struct Workload {
     pub(crate) kind: Kind,
     /// So many of a hundred appends name a version that their stream does not stand at.
     pub(crate) conflicts: u64,
-    /// With commands and claims.
+    /// With commands, claims and timers.
     pub(crate) recorded: bool,
 }
 
@@ -54,6 +54,11 @@ pub(crate) enum Kind {
 impl Workload {
     pub(crate) const ONE: Self = Self::of(Kind::One);
     pub(crate) const MIXED: Self = Self::of(Kind::Mixed);
+    /// What a repository of events alone stores.
+    pub(crate) const BARE: Self = Self {
+        recorded: false,
+        ..Self::ONE
+    };
 
     const fn of(kind: Kind) -> Self {
         Self {
@@ -103,7 +108,11 @@ impl Caller {
                 expected_version: version,
                 routing_key: stream.aggregate_id.to_string(),
                 events: events.collect(),
-                wake_at: WakeAt::At(time(self.count + 600)),
+                wake_at: if self.workload.recorded {
+                    WakeAt::At(time(self.count + 600))
+                } else {
+                    WakeAt::Keep
+                },
                 stream,
             });
             ordinal += size;

@@ -21,6 +21,8 @@ mod import;
 mod migrate;
 pub(crate) mod notices;
 mod options;
+#[cfg(feature = "acknowledge-before-commit")]
+mod premature;
 mod read;
 pub(crate) mod servers;
 mod writer;
@@ -34,7 +36,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{Notify, mpsc, oneshot, watch},
     time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -105,6 +107,7 @@ impl PostgresEventLog {
             servers,
             clock: Arc::default(),
             confirmed: Mutex::default(),
+            followed: Notify::new(),
             deadline: options.append_timeout,
         });
         let (head, _) = watch::channel(Position(0));
@@ -325,7 +328,9 @@ impl EventLog for PostgresEventLog {
     }
 
     fn head_changes(&self) -> watch::Receiver<Position> {
-        self.head.subscribe()
+        let changes = self.head.subscribe();
+        self.shared.followed.notify_one();
+        changes
     }
 }
 

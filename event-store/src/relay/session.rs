@@ -25,6 +25,10 @@ use crate::{
 /// Most events of a batch: one claim and one read of the log each.
 const PAGE: usize = 1_000;
 
+/// Least time between two pages, unless a page is full: each costs a replicated write and a request, whether it holds one event or a
+/// thousand.
+const PAGE_EVERY: Duration = Duration::from_millis(5);
+
 /// How often the log is read although nobody told of a commit.
 const POLL: Duration = Duration::from_secs(1);
 
@@ -76,6 +80,7 @@ pub(super) struct Session<'a> {
     /// The last watermark.
     marked: Position,
     next_watermark: Instant,
+    next_page: Instant,
     /// Counts watermarks, which nobody waits for.
     watermarks: Arc<Batch>,
 }
@@ -101,6 +106,7 @@ impl<'a> Session<'a> {
             acknowledged: start,
             marked: start.position,
             next_watermark: Instant::now(),
+            next_page: Instant::now(),
             watermarks: Batch::open(),
         })
     }
@@ -116,16 +122,21 @@ impl<'a> Session<'a> {
             self.advance()?;
             let head = *commits.borrow_and_update();
             let after = self.read.position;
-            let is_due = head > after || Instant::now() >= next_poll;
+            let now = Instant::now();
+            let is_due = (head > after && now >= self.next_page) || now >= next_poll;
             let page = if is_due && self.producer.has_room() {
-                next_poll = Instant::now() + POLL;
+                next_poll = now + POLL;
                 self.deps.log.read_all(after, PAGE).await.map_err(unread)?
             } else {
                 Vec::new()
             };
+            if page.len() < PAGE && is_due {
+                self.next_page = now + PAGE_EVERY;
+            }
             self.measure(head);
             if page.is_empty() {
-                self.wait(&mut commits, stop).await;
+                let is_paced = head > after && self.producer.has_room();
+                self.wait(&mut commits, is_paced, stop).await;
             } else {
                 self.relay(page).await?;
             }
@@ -135,12 +146,19 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    async fn wait(&self, commits: &mut watch::Receiver<Position>, stop: &CancellationToken) {
+    /// Waits for something to do; where a page `is_paced`, no longer than that takes.
+    async fn wait(
+        &self,
+        commits: &mut watch::Receiver<Position>,
+        is_paced: bool,
+        stop: &CancellationToken,
+    ) {
         let is_due = self.acknowledged.position > self.marked;
         tokio::select! {
             () = self.producer.news() => {}
             () = changed(commits) => {}
             () = sleep_until(self.next_watermark), if is_due => {}
+            () = sleep_until(self.next_page), if is_paced => {}
             () = sleep(POLL) => {}
             () = stop.cancelled() => {}
         }

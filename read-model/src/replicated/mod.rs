@@ -44,7 +44,7 @@ use self::{
 use crate::{
     Access, At, Checkpoint, Error, Items, Keys, Page, Parked, ParkedKey, PostgresReadModel,
     ProjectionId, ReadModel, Rows, SagaCounts, SagaFilter, SeatMap, SeatMapToFollow, ShowFilter,
-    Snapshot, Version, Versions, Write,
+    Snapshot, Version, Versions, Write, metrics,
     tables::{Account, Concert, Payment, Reservation, Saga, ShowWithCounts, Transaction},
 };
 
@@ -128,6 +128,7 @@ impl Replicated {
                 let _ = timeout(INTERVAL, asked.notified()).await;
                 let next = measure(&mut probes, &names, &mut watcher).await;
                 report(&told.borrow(), &next);
+                metrics::servers(&next.states);
                 told.send_replace(Arc::new(next));
             }
         };

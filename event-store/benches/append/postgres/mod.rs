@@ -77,6 +77,20 @@ pub(crate) async fn run() {
     verdict(&figures);
 }
 
+/// The comparison with postgres-es alone.
+pub(crate) async fn run_against_stock() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    println!("Postgres: {}", server.describe().await);
+    let mut figures = Figures::default();
+    for _ in 0..ROUNDS {
+        against_stock(&server, &mut figures).await;
+    }
+    figures.print();
+    to_stock(&figures);
+}
+
 async fn open(database: &Database<'_>) -> Arc<dyn EventLog> {
     let log = PostgresEventLog::open(&database.url, Options::default()).await;
     Arc::new(log.unwrap())
@@ -98,6 +112,15 @@ async fn against_stock(server: &Server, figures: &mut Figures) {
         let rate = appended(server, Workload::ONE, callers).await;
         figures.note(
             format!("one event, {callers} callers: appends/s"),
+            rate.appends,
+        );
+        let database = server.database().await;
+        let log = open(&database).await;
+        database.run("DROP INDEX events_by_event_id").await;
+        let rate = committer::rate(log, Workload::BARE, callers, SPAN).await;
+        database.drop().await;
+        figures.note(
+            format!("bare event, {callers} callers: appends/s"),
             rate.appends,
         );
     }
@@ -143,7 +166,7 @@ async fn against_raw(server: &Server, figures: &mut Figures) {
     let bare = committer::rate(log, workload, 256, SPAN).await;
     database.drop().await;
     figures.note(
-        "mixed without commands, claims, that key: events/s",
+        "mixed without commands, claims, timers, that key: events/s",
         bare.events,
     );
 }
@@ -180,19 +203,27 @@ async fn aside(server: &Server, figures: &mut Figures) {
     database.drop().await;
 }
 
-fn verdict(figures: &Figures) {
-    let reached = |yes| if yes { "reached" } else { "MISSED" };
+fn to_stock(figures: &Figures) {
     for callers in CALLERS {
-        let ratio = figures.ratio(
-            &format!("one event, {callers} callers: appends/s"),
-            &format!("postgres-es, {callers} callers: commands/s"),
-        );
+        let stock = format!("postgres-es, {callers} callers: commands/s");
+        let ratio = figures.ratio(&format!("one event, {callers} callers: appends/s"), &stock);
+        let bare = figures.ratio(&format!("bare event, {callers} callers: appends/s"), &stock);
         let goal = match callers {
             64 => format!(" (goal {STOCK_GOAL:.0}: {})", reached(ratio >= STOCK_GOAL)),
             _ => String::new(),
         };
-        println!("  to postgres-es, {callers:>5} callers: {ratio:.1}{goal}");
+        println!(
+            "  to postgres-es, {callers:>5} callers: {ratio:.1}{goal}; without command, claim, timer and the key of event ids {bare:.1}"
+        );
     }
+}
+
+fn reached(yes: bool) -> &'static str {
+    if yes { "reached" } else { "MISSED" }
+}
+
+fn verdict(figures: &Figures) {
+    to_stock(figures);
     let mixed = "mixed, 256 callers: events/s";
     let percent = |of, to| 100.0 * figures.ratio(of, to);
     let raw = percent(mixed, "bare insert: events/s");
@@ -212,8 +243,8 @@ fn verdict(figures: &Figures) {
             "bare insert with commands, claims, heads: events/s",
         ),
         (
-            "both without commands, claims and the key of event ids",
-            "mixed without commands, claims, that key: events/s",
+            "both without commands, claims, timers and the key of event ids",
+            "mixed without commands, claims, timers, that key: events/s",
             "bare insert without the key of event ids: events/s",
         ),
     ] {

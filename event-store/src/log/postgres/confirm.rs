@@ -8,7 +8,7 @@ use std::{
 };
 
 use sqlx::{PgConnection, Postgres, pool::PoolConnection};
-use tokio::time::timeout;
+use tokio::{sync::Notify, time::timeout};
 use uuid::Uuid;
 
 use super::{notices::Notices, servers::Servers, sql};
@@ -24,6 +24,8 @@ pub(super) struct Shared {
     pub(super) servers: Arc<Servers>,
     pub(super) clock: Arc<DatabaseClock>,
     pub(super) confirmed: Mutex<Confirmed>,
+    /// Somebody begins to wait for commits.
+    pub(super) followed: Notify,
     pub(super) deadline: Duration,
 }
 

@@ -61,17 +61,23 @@ async fn follow(
     head: &watch::Sender<Position>,
     every: Duration,
 ) -> Result<std::convert::Infallible, Error> {
-    // A standby tells of nothing: there, only looking helps.
-    let mut listener = if shared.servers.is_read_only() {
-        None
-    } else {
-        let listener = timeout(POLL_TIMEOUT, listen(server)).await;
-        Some(listener.map_err(late)??)
-    };
+    let mut listener = None;
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
+        // Each commit wakes the session of each listener on the server: a process where nobody waits for commits looks now and then.
+        // A standby tells of nothing: there, only looking helps.
+        let is_followed = head.receiver_count() > 0 && !shared.servers.is_read_only();
+        if is_followed && listener.is_none() {
+            let listening = timeout(POLL_TIMEOUT, listen(server)).await;
+            listener = Some(listening.map_err(late)??);
+            // What was committed before is told to nobody.
+            ticks.reset_immediately();
+        } else if !is_followed {
+            listener = None;
+        }
         tokio::select! {
+            () = shared.followed.notified(), if listener.is_none() => {}
             told = next(&mut listener) => {
                 if let Ok(position) = told?.payload().parse() {
                     advance(head, Position(position));

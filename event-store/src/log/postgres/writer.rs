@@ -64,7 +64,11 @@ pub(super) async fn run(
     while let Some(job) = jobs.recv().await {
         match job {
             // Whoever asked may be gone: then nobody wants the answer.
-            Job::Append { batch, reply } => drop(reply.send(writer.append(&batch).await)),
+            Job::Append { batch, reply } => {
+                drop(reply.send(writer.append(&batch).await));
+                #[cfg(feature = "acknowledge-before-commit")]
+                writer.commit().await;
+            }
             Job::Close => jobs.close(),
         }
     }
@@ -154,6 +158,10 @@ impl Writer {
                 Err(Failure::Error(error)) => return Err(error),
                 Err(Failure::Violation(violation)) => why = violation,
             }
+            #[cfg(feature = "acknowledge-before-commit")]
+            if let Some(session) = &mut self.session {
+                super::premature::roll_back(&mut session.connection).await?;
+            }
             if round == 0 {
                 conflicts::check_disjoint(batch)?;
             }
@@ -175,6 +183,8 @@ impl Writer {
     async fn store(&mut self, rows: Arguments<'_>) -> Result<Stored, Failure> {
         let session = session(&mut self.session, &self.shared).await?;
         let generation = session.generation;
+        #[cfg(feature = "acknowledge-before-commit")]
+        super::premature::begin(&mut session.connection).await?;
         let call = rows.bind(sql!("append_events"), session.needs_standby);
         let sent = Instant::now();
         let call = timeout(self.deadline, call.fetch_one(&mut session.connection));
@@ -197,6 +207,18 @@ impl Writer {
             .clock
             .observe(generation, sent, received, stored.told_at);
         Ok(stored)
+    }
+
+    /// Commits what was answered already.
+    #[cfg(feature = "acknowledge-before-commit")]
+    async fn commit(&mut self) {
+        let Some(session) = &mut self.session else {
+            return;
+        };
+        if let Err(error) = super::premature::commit(&mut session.connection).await {
+            tracing::error!(%error, "what was acknowledged was not committed");
+            self.session = None;
+        }
     }
 
     /// Reads what stands in the way of appends.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::FutureExt;
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 
 use super::{
     super::subscription::{self, MAX_QUEUED_BYTES},
@@ -38,6 +38,7 @@ async fn what_waits_for_a_slow_consumer_is_bounded() {
     let mut events = slow.next(1).await.unwrap().events.len() as u64;
     let mut queued_bytes = slow.queued_bytes();
     // It takes four events a second: time enough to fetch everything, were there no bound.
+    let mut turn = interval(TURN);
     let looks = async {
         let mut most = 0;
         for _ in 0..4 {
@@ -45,7 +46,7 @@ async fn what_waits_for_a_slow_consumer_is_bounded() {
                 // The library tells from within a poll alone.
                 let taken = slow.next(1).now_or_never();
                 events += taken.map_or(0, |taken| taken.unwrap().events.len() as u64);
-                tokio::time::sleep(TURN).await;
+                turn.tick().await;
             }
             most = most.max(*queued_bytes.borrow_and_update());
         }
