@@ -10,6 +10,8 @@ use crate::config::Durability;
 struct Stores {
     log: Database,
     keys: Database,
+    /// Where several processes keep waiting rooms.
+    redis: String,
     folder: TemporaryFolder,
 }
 
@@ -19,9 +21,15 @@ impl Stores {
             servers::log_database(test).await?,
             servers::log_database(test).await?,
         );
+        let redis = servers::redis(test)?;
         let folder = TemporaryFolder::new().unwrap();
         Signer::create(&folder.path().join("key.pem")).unwrap();
-        Some(Self { log, keys, folder })
+        Some(Self {
+            log,
+            keys,
+            redis,
+            folder,
+        })
     }
 
     fn config(&self, roles: &str) -> AppConfig {
@@ -30,6 +38,7 @@ impl Stores {
         roles.clone_into(&mut settings.server.roles);
         settings.log.url.clone_from(&self.log.url);
         settings.key_store.url.clone_from(&self.keys.url);
+        settings.waiting_room.url.clone_from(&self.redis);
         let key = self.folder.path().join("key.pem");
         settings.auth.signing_key = key.display().to_string();
         config
