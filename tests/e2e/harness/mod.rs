@@ -95,6 +95,8 @@ impl TestApp {
 
     fn on(system: System) -> Self {
         let client = Client::builder()
+            // A server ends a connection that was idle for 5 s: one that is about to be ended takes no call.
+            .pool_idle_timeout(Duration::from_secs(2))
             .pool_max_idle_per_host(512)
             .timeout(Duration::from_mins(1))
             .build();
