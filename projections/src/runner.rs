@@ -35,6 +35,9 @@ use crate::{
 
 /// How often the worker looks at what others change: versions, parked keys, checkpoints of others' partitions.
 const LOOK_AROUND: Duration = Duration::from_millis(250);
+/// Least time between the beginnings of two batches, unless plenty of events wait: each batch is a transaction on the primary and on its
+/// replicas, whether it holds one event or a thousand.
+const BATCH_EVERY: Duration = Duration::from_millis(10);
 /// Wait before the first repetition; doubled for each further one.
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 /// Longest wait before a repetition.
@@ -251,10 +254,15 @@ async fn fold(
     part: &CancellationToken,
 ) -> Result<(), Error> {
     let mut looked = Instant::now();
+    let mut begun: Option<Instant> = None;
     loop {
         let until_look = LOOK_AROUND.saturating_sub(looked.elapsed());
-        let at_least = if folder.is_writing() { PLENTY } else { 1 };
         let writing = folder.is_writing();
+        let pause = begun.map_or(Duration::ZERO, |begun| {
+            BATCH_EVERY.saturating_sub(begun.elapsed())
+        });
+        let paused = !pause.is_zero();
+        let at_least = if writing || paused { PLENTY } else { 1 };
         let deliveries = tokio::select! {
             biased;
             () = part.cancelled() => {
@@ -263,9 +271,11 @@ async fn fold(
             }
             landed = folder.land(), if writing => landed.map(|()| Vec::new())?,
             deliveries = gathered.take(at_least) => deliveries?,
+            () = tokio::time::sleep(pause), if paused => Vec::new(),
             () = tokio::time::sleep(until_look) => Vec::new(),
         };
         if !deliveries.is_empty() {
+            begun = Some(Instant::now());
             receive(deps, &deliveries);
             folder.begin(deliveries).await?;
         }

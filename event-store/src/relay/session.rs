@@ -27,13 +27,14 @@ const PAGE: usize = 1_000;
 
 /// Least time between two pages, unless a page is full: each costs a replicated write and a request, whether it holds one event or a
 /// thousand.
-const PAGE_EVERY: Duration = Duration::from_millis(5);
+const PAGE_EVERY: Duration = Duration::from_millis(10);
 
 /// How often the log is read although nobody told of a commit.
 const POLL: Duration = Duration::from_secs(1);
 
-/// Least time between two watermarks of a partition.
-const WATERMARK_EVERY: Duration = Duration::from_millis(20);
+/// Least time between two watermarks of a partition. Each goes to every partition and each of their consumers, which store how far they
+/// are; whoever reads their own write may have to wait for one.
+const WATERMARK_EVERY: Duration = Duration::from_millis(100);
 
 /// How long what was sent may take once the relay is to stop; what takes longer is sent again by the next leader.
 const FAREWELL: Duration = Duration::from_secs(2);
