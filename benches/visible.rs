@@ -5,7 +5,7 @@
 //!              201 ├───────────────────────────── measured ─────────────────────────────────────────┤ first read that shows it
 //! ```
 //!
-//! Starts every role and every server for itself. Customers charge points and hold seats, open loop; one command in fifty is watched from
+//! Starts every role and every server for itself. Customers charge points and hold seats, open loop; one command in a hundred is watched from
 //! its answer on: read on the query API that asks the replica, without `At-Least-Position`, every 2 ms.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![expect(clippy::unwrap_used, reason = "a benchmark may panic")]
@@ -38,11 +38,11 @@ use uuid::Uuid;
 
 /// Commands a second: the rate of the goal.
 const RATE: usize = 500;
-/// How long commands are sent before any is watched, and while they are.
-const WARM_UP: Duration = Duration::from_secs(5);
+/// How long commands are sent before any is watched, and while they are. The broker needs its time until its code is compiled.
+const WARM_UP: Duration = Duration::from_secs(30);
 const SPAN: Duration = Duration::from_mins(1);
 /// One command of so many is watched: the reads share the machine with what is measured.
-const WATCHED: usize = 50;
+const WATCHED: usize = 100;
 /// Pause between two reads.
 const POLL: Duration = Duration::from_millis(2);
 /// A command that does not show within this time counts as never shown.

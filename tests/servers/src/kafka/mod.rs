@@ -102,7 +102,7 @@ impl Kafka {
             process: None,
             version: String::new(),
         };
-        let mut format = kafka.java("kafka.tools.StorageTool");
+        let mut format = kafka.java("kafka.tools.StorageTool", &["-XX:TieredStopAtLevel=1"]);
         format
             .args(["format", "--standalone", "-c", "server.properties", "-t"])
             .arg(&kafka.cluster);
@@ -178,10 +178,11 @@ impl Kafka {
         )
     }
 
-    /// Kafka's programs with a small heap and a quick start.
-    fn java(&self, class: &str) -> Command {
+    /// Kafka's programs with a small heap.
+    fn java(&self, class: &str, options: &[&str]) -> Command {
         let mut java = self.home.command("java", LOG);
-        java.args(["-Xmx400m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
+        java.args(["-Xmx400m", "-XX:+UseSerialGC"])
+            .args(options)
             .args(["-Dlog4j2.configurationFile=log4j2.properties", "-cp"])
             .arg(self.jars.join("*"))
             .arg(class);
@@ -190,7 +191,7 @@ impl Kafka {
 
     /// Starts, and makes sure that the broker that answers is this one.
     async fn run(&mut self) -> Result<(), String> {
-        let mut kafka = self.java("kafka.Kafka");
+        let mut kafka = self.java("kafka.Kafka", &[]);
         let mut process = kafka
             .arg("server.properties")
             .spawn()
