@@ -23,11 +23,7 @@ pub(super) struct Limits {
 
 pub(super) async fn guard(State(limits): State<Limits>, request: Request, next: Next) -> Response {
     let Ok(_slot) = limits.slots.try_acquire() else {
-        metrics::counter!(REQUESTS_SHED, "reason" => "overloaded").increment(1);
-        let detail = "too many requests are being answered; nothing was done";
-        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail)
-            .retry_after(OVERLOAD_RETRY)
-            .into_response();
+        return overloaded().into_response();
     };
     let is_read = request.method().is_safe();
     if let Ok(response) = timeout(limits.request_timeout, next.run(request)).await {
@@ -44,4 +40,11 @@ pub(super) async fn guard(State(limits): State<Limits>, request: Request, next: 
         problem.outcome_unknown()
     };
     problem.into_response()
+}
+
+/// 503, as a problem, for a request that nothing was done about.
+pub(crate) fn overloaded() -> Problem {
+    metrics::counter!(REQUESTS_SHED, "reason" => "overloaded").increment(1);
+    let detail = "too many requests are being answered; nothing was done";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail).retry_after(OVERLOAD_RETRY)
 }

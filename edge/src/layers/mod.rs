@@ -15,6 +15,7 @@ use axum::{
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub(crate) use self::guard::overloaded;
 use crate::problem::Problem;
 
 /// Most bytes of a body where a route says nothing else.
