@@ -204,6 +204,9 @@ pub struct ProblemBody {
     /// categories; empty where there are none.
     #[schema(required = false)]
     pub alternatives: Option<Vec<String>>,
+    /// `too_many_requests`: the limits that the call exceeds, as the header `RateLimit` names them.
+    #[schema(required = false)]
+    pub violated_policies: Option<Vec<String>>,
 }
 
 /// A seat that is gone, and where in the log it went.

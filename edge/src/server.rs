@@ -2,7 +2,7 @@
 
 mod stall;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -11,7 +11,7 @@ use axum::{
     middleware::{Next, from_fn},
     response::{IntoResponse, Response},
 };
-use hyper::server::conn::http1;
+use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -23,9 +23,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt as _;
 
 use self::stall::Impatient;
-use crate::{layers::overloaded, metrics::CONNECTIONS, probes};
+use crate::{layers::overloaded, limits::Peer, metrics::CONNECTIONS, probes};
 
 /// Most connections at once; one more is told so. About 20 KiB each, so 200 MiB at the bound.
 pub const MAX_CONNECTIONS: usize = 10_000;
@@ -85,10 +86,15 @@ pub async fn serve(
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(config.header_read_timeout);
-    while let Some((stream, door)) = accept(&listener, &doors, &shutdown).await {
+    while let Some((stream, peer, door)) = accept(&listener, &doors, &shutdown).await {
         let slot = slots.clone().try_acquire_owned().ok();
         let router = if slot.is_some() { &router } else { &closed };
-        let service = router.clone();
+        let service = router
+            .clone()
+            .map_request(move |mut request: Request<Incoming>| {
+                request.extensions_mut().insert(Peer(peer.ip()));
+                request
+            });
         let stream = TokioIo::new(Impatient::new(stream, config.stall_timeout));
         let connection = http
             .keep_alive(slot.is_some())
@@ -128,24 +134,24 @@ async fn turn_away(uri: Uri, request: Request, next: Next) -> Response {
     overloaded().into_response()
 }
 
-/// The next connection and its permit; `None` at shutdown.
+/// The next connection, who made it, and its permit; `None` at shutdown.
 async fn accept(
     listener: &TcpListener,
     doors: &Arc<Semaphore>,
     shutdown: &CancellationToken,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let door = shutdown
         .run_until_cancelled(doors.clone().acquire_owned())
         .await?;
     let door = door.expect("nobody closes this semaphore");
     loop {
         match shutdown.run_until_cancelled(listener.accept()).await? {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // Without it, small answers wait for the peer's delayed acknowledgement.
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "TCP_NODELAY was refused");
                 }
-                return Some((stream, door));
+                return Some((stream, peer, door));
             }
             Err(error) if is_the_peers(&error) => {}
             Err(error) => {
@@ -167,8 +173,6 @@ fn is_the_peers(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
     use axum::routing::get;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
