@@ -31,5 +31,5 @@ fn describe(commands: bool, queries: bool, operations: bool) -> OpenApi {
     if operations {
         document.merge(audit::openapi());
     }
-    document
+    edge::docs::with_limits(document)
 }

@@ -8,13 +8,19 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use tower_http::set_header::SetResponseHeaderLayer;
-use utoipa::openapi::{
-    OpenApi,
-    security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+use utoipa::{
+    ToSchema,
+    openapi::{
+        ContentBuilder, HeaderBuilder, OpenApi, Ref, ResponseBuilder,
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
 };
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::layers::{method_not_allowed, no_such_route};
+use crate::{
+    layers::{method_not_allowed, no_such_route},
+    problem::ProblemBody,
+};
 
 /// The page's own scripts and styles, nothing else.
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
@@ -31,6 +37,48 @@ pub fn with_bearer(mut openapi: OpenApi) -> OpenApi {
         .components
         .get_or_insert_default()
         .add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    openapi
+}
+
+/// Says of each call that its caller may have sent too many.
+pub fn with_limits(mut openapi: OpenApi) -> OpenApi {
+    if openapi.paths.paths.is_empty() {
+        return openapi;
+    }
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemBody::name())));
+    let mut response = ResponseBuilder::new()
+        .description("Too many calls by this address or customer.")
+        .content("application/problem+json", content.build());
+    for (name, description) in [
+        ("Retry-After", "Seconds until one more is answered"),
+        (
+            "RateLimit",
+            "By limit: calls left, and the seconds until all are back (`\"commands\";r=0;t=3`)",
+        ),
+        (
+            "RateLimit-Policy",
+            "By limit: the quota and its window in seconds (`\"commands\";q=600;w=60`)",
+        ),
+    ] {
+        let header = HeaderBuilder::new().description(Some(description));
+        response = response.header(name, header.build());
+    }
+    let name = "TooManyRequests";
+    let components = openapi.components.get_or_insert_default();
+    let described = &mut components.responses;
+    described.insert(name.to_owned(), response.into());
+    for path in openapi.paths.paths.values_mut() {
+        let calls = [
+            &mut path.get,
+            &mut path.post,
+            &mut path.patch,
+            &mut path.delete,
+        ];
+        for call in calls.into_iter().flatten() {
+            let answer = Ref::from_response_name(name).into();
+            call.responses.responses.insert("429".to_owned(), answer);
+        }
+    }
     openapi
 }
 

@@ -9,6 +9,7 @@ pub mod docs;
 pub mod idempotency;
 pub mod json;
 pub mod layers;
+pub mod limits;
 pub mod metrics;
 pub mod path;
 pub mod probes;

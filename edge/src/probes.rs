@@ -16,6 +16,8 @@ use crate::{json::Json, layers::method_not_allowed, problem::Problem};
 
 /// Longest wait for one dependency to answer a readiness check.
 pub const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+/// The probes' paths.
+pub(crate) const PATHS: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 /// When a client that finds the process unready should come back.
 const UNREADY_RETRY: Duration = Duration::from_secs(1);
 
@@ -124,6 +126,13 @@ mod tests {
         let status = response.status();
         let bytes = to_bytes(response.into_body(), 10_000).await.unwrap();
         (status, String::from_utf8(bytes.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn every_path_is_a_probe() {
+        for path in PATHS {
+            assert_eq!(ask(vec![], path).await.0, StatusCode::OK, "{path}");
+        }
     }
 
     #[tokio::test]

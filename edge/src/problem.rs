@@ -1,6 +1,10 @@
 //! `application/problem+json` (RFC 9457): the one form of every error answer.
 
-use std::{error::Error, time::Duration};
+use std::{
+    error::Error,
+    hash::{BuildHasher, RandomState},
+    time::Duration,
+};
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -73,9 +77,16 @@ impl Problem {
         self
     }
 
-    /// Says when to try again: the header `Retry-After` (whole seconds, rounded up, at least 1) and the field `retry_after_ms`.
+    /// Says when to try again: the header `Retry-After` (whole seconds, rounded up, at least 1) and the field `retry_after_ms`. Where it is
+    /// the server that is in difficulties (5xx), a random time between `after` and three times that: those who were refused together are
+    /// not to come back together.
     #[must_use]
     pub fn retry_after(mut self, after: Duration) -> Self {
+        let after = if self.status.is_server_error() {
+            after + (after * 2).mul_f64(random_part())
+        } else {
+            after
+        };
         self.retry_after = Some(after);
         let ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
         self.with("retry_after_ms", ms)
@@ -118,6 +129,12 @@ impl Problem {
         body.extend(self.fields.clone());
         Value::Object(body)
     }
+}
+
+/// Evenly between 0 and 1. From the standard library's random keys: nobody gains by guessing it.
+fn random_part() -> f64 {
+    let bits = RandomState::new().hash_one(()) >> 32;
+    f64::from(u32::try_from(bits).unwrap_or_default()) / f64::from(u32::MAX)
 }
 
 /// `seats_unavailable` -> "Seats unavailable".
@@ -187,6 +204,9 @@ pub struct ProblemBody {
     /// categories; empty where there are none.
     #[schema(required = false)]
     pub alternatives: Option<Vec<String>>,
+    /// `too_many_requests`: the limits that the call exceeds, as the header `RateLimit` names them.
+    #[schema(required = false)]
+    pub violated_policies: Option<Vec<String>>,
 }
 
 /// A seat that is gone, and where in the log it went.
@@ -229,6 +249,27 @@ mod tests {
                 "code": "seats_unavailable", "seats": ["A-1"], "retry_after_ms": 1500
             })
         );
+    }
+
+    #[test]
+    fn those_who_were_refused_together_come_back_apart() {
+        let refuse = |status| {
+            let problem = Problem::new(status, "busy", "").retry_after(Duration::from_secs(10));
+            let ms = problem
+                .field("retry_after_ms")
+                .and_then(Value::as_u64)
+                .unwrap();
+            let header = problem.into_response().headers()[header::RETRY_AFTER].clone();
+            let seconds: u64 = header.to_str().unwrap().parse().unwrap();
+            assert_eq!(seconds, ms.div_ceil(1_000));
+            ms
+        };
+        let times: Vec<_> = (0..100)
+            .map(|_| refuse(StatusCode::SERVICE_UNAVAILABLE))
+            .collect();
+        assert!(times.iter().all(|ms| (10_000..=30_000).contains(ms)));
+        assert!(times.iter().any(|ms| *ms < 20_000) && times.iter().any(|ms| *ms > 20_000));
+        assert_eq!(refuse(StatusCode::TOO_MANY_REQUESTS), 10_000, "exact");
     }
 
     #[test]

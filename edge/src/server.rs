@@ -2,10 +2,16 @@
 
 mod stall;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
-use hyper::server::conn::http1;
+use axum::{
+    Router,
+    extract::Request,
+    http::Uri,
+    middleware::{Next, from_fn},
+    response::{IntoResponse, Response},
+};
+use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -17,12 +23,16 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt as _;
 
 use self::stall::Impatient;
-use crate::metrics::CONNECTIONS;
+use crate::{layers::overloaded, limits::Peer, metrics::CONNECTIONS, probes};
 
-/// Most connections at once; more wait in the kernel's backlog. About 20 KiB each, so 200 MiB at the bound.
+/// Most connections at once; one more is told so. About 20 KiB each, so 200 MiB at the bound.
 pub const MAX_CONNECTIONS: usize = 10_000;
+/// Connections beyond the bound that are being told so, or are asked by a probe; more wait in the kernel's backlog. One takes as long as its
+/// head takes to come, some milliseconds as a rule.
+const TURNED_AWAY_AT_ONCE: usize = 64;
 /// Longest wait for a request's head, idle time between two requests of a connection included.
 pub const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest time that a peer may take nothing of an answer. Longer than any pause of a network that is still alive.
@@ -69,15 +79,26 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     let slots = Arc::new(Semaphore::new(config.max_connections));
+    let doors = Arc::new(Semaphore::new(config.max_connections + TURNED_AWAY_AT_ONCE));
+    let closed = router.clone().layer(from_fn(turn_away));
     let graceful = GracefulShutdown::new();
     let overdue = CancellationToken::new();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(config.header_read_timeout);
-    while let Some((stream, slot)) = accept(&listener, &slots, &shutdown).await {
-        let service = TowerToHyperService::new(router.clone());
-        let stream = Impatient::new(stream, config.stall_timeout);
-        let connection = http.serve_connection(TokioIo::new(stream), service);
+    while let Some((stream, peer, door)) = accept(&listener, &doors, &shutdown).await {
+        let slot = slots.clone().try_acquire_owned().ok();
+        let router = if slot.is_some() { &router } else { &closed };
+        let service = router
+            .clone()
+            .map_request(move |mut request: Request<Incoming>| {
+                request.extensions_mut().insert(Peer(peer.ip()));
+                request
+            });
+        let stream = TokioIo::new(Impatient::new(stream, config.stall_timeout));
+        let connection = http
+            .keep_alive(slot.is_some())
+            .serve_connection(stream, TowerToHyperService::new(service));
         let connection = graceful.watch(connection);
         let overdue = overdue.clone();
         tracker.spawn(async move {
@@ -89,7 +110,7 @@ pub async fn serve(
                 () = overdue.cancelled() => {}
             }
             metrics::gauge!(CONNECTIONS).decrement(1);
-            drop(slot);
+            drop((slot, door));
         });
     }
     drop(listener);
@@ -105,24 +126,32 @@ pub async fn serve(
     Ok(())
 }
 
-/// The next connection and its slot; `None` at shutdown.
+/// Refuses everything but probes: who watches the process must not take a full one for a dead one.
+async fn turn_away(uri: Uri, request: Request, next: Next) -> Response {
+    if probes::PATHS.contains(&uri.path()) {
+        return next.run(request).await;
+    }
+    overloaded().into_response()
+}
+
+/// The next connection, who made it, and its permit; `None` at shutdown.
 async fn accept(
     listener: &TcpListener,
-    slots: &Arc<Semaphore>,
+    doors: &Arc<Semaphore>,
     shutdown: &CancellationToken,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-    let slot = shutdown
-        .run_until_cancelled(slots.clone().acquire_owned())
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let door = shutdown
+        .run_until_cancelled(doors.clone().acquire_owned())
         .await?;
-    let slot = slot.expect("nobody closes this semaphore");
+    let door = door.expect("nobody closes this semaphore");
     loop {
         match shutdown.run_until_cancelled(listener.accept()).await? {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // Without it, small answers wait for the peer's delayed acknowledgement.
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "TCP_NODELAY was refused");
                 }
-                return Some((stream, slot));
+                return Some((stream, peer, door));
             }
             Err(error) if is_the_peers(&error) => {}
             Err(error) => {
@@ -144,8 +173,6 @@ fn is_the_peers(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
     use axum::routing::get;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
@@ -170,6 +197,7 @@ mod tests {
         let large = get(|| async { vec![b'x'; 64 * 1024 * 1024] });
         let router = Router::new()
             .route("/", get(|| async { "quick" }))
+            .route("/livez", get(|| async { "alive" }))
             .route("/large", large)
             .route(
                 "/slow",
@@ -259,36 +287,45 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn connections_beyond_the_bound_wait() {
+    async fn beyond_the_bound_probes_are_answered_and_nothing_else() {
         let config = ServerConfig {
             max_connections: 1,
             ..ServerConfig::default()
         };
         let running = start(config).await;
-        let first = request(
-            running.address,
-            "GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-        )
-        .await;
+        let ask = async |path| {
+            let text = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+            request(running.address, &text).await
+        };
+        let first = ask("/slow").await;
         running.entered.notified().await;
-        let second = request(
-            running.address,
-            "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-        )
-        .await;
-        let second = timeout(Duration::from_millis(50), rest(second));
-        assert!(
-            second.await.is_err(),
-            "it is not served while the first one lives"
-        );
+        // Neither asks for its connection to be closed: the server does it.
+        let refused = rest(ask("/").await).await;
+        assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
+        assert!(refused.contains("retry-after: "), "{refused}");
+        assert!(refused.contains("connection: close"), "{refused}");
+        assert!(rest(ask("/livez").await).await.ends_with("alive"));
         running.go_on.notify_one();
+        running.shutdown.cancel();
         assert!(rest(first).await.ends_with("slow"));
-        let third = request(
-            running.address,
-            "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-        )
-        .await;
-        assert!(rest(third).await.ends_with("quick"));
+    }
+
+    #[tokio::test]
+    async fn a_place_that_became_free_is_taken() {
+        let config = ServerConfig {
+            max_connections: 1,
+            ..ServerConfig::default()
+        };
+        let running = start(config).await;
+        let closing = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        let served = async {
+            let mut served = 0;
+            while served < 3 {
+                let answer = rest(request(running.address, closing).await).await;
+                served += usize::from(answer.ends_with("quick"));
+            }
+        };
+        timeout(Duration::from_secs(5), served).await.unwrap();
         running.shutdown.cancel();
     }
 

@@ -15,6 +15,7 @@ use axum::Router;
 use edge::{
     auth::{Signer, Verifier},
     layers::LayersConfig,
+    limits::Limits,
     probes::Readiness,
     server::ServerConfig,
 };
@@ -153,9 +154,23 @@ impl Parts {
             }
             telemetry::render(&metrics)
         });
-        Ok(edge::layers::apply(served.calls, &LayersConfig::default())
+        let layers = LayersConfig {
+            max_requests_in_flight: self.config.settings.server.max_requests_in_flight,
+            limits: Some(self.limits()?),
+            ..LayersConfig::default()
+        };
+        Ok(edge::layers::apply(served.calls, &layers)
             .merge(edge::docs::router(api::openapi_of(&self.roles)))
             .merge(probes))
+    }
+
+    fn limits(&self) -> anyhow::Result<Arc<Limits>> {
+        let quotas = self.config.settings.limits.quotas()?;
+        let limits = Arc::new(Limits::new(quotas, self.verifier.clone()));
+        let serving = &self.stages.serving;
+        let sweep = limits.clone().sweep(serving.end.clone());
+        serving.run("rate limits", &self.health, sweep);
+        Ok(limits)
     }
 
     fn readiness(&self) -> Vec<Readiness> {

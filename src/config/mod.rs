@@ -1,5 +1,7 @@
 //! The configuration: compiled-in defaults, a file, the environment, the command line; joined, then checked as a whole.
 
+mod limits;
+
 use std::{
     collections::HashMap, net::SocketAddr, ops::RangeInclusive, path::PathBuf, time::Duration,
 };
@@ -9,6 +11,7 @@ use clap::ValueEnum;
 use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
 
+pub use self::limits::{ForwardedHeader, Limits};
 use crate::{
     adapters::{self, Port},
     roles::Roles,
@@ -39,6 +42,8 @@ pub struct Settings {
     pub waiting_room: WaitingRoom,
     /// The keys of tokens.
     pub auth: Auth,
+    /// What one caller may ask.
+    pub limits: Limits,
     /// The executors.
     pub executor: Executor,
     /// Logs.
@@ -57,6 +62,8 @@ pub struct Server {
     pub roles: String,
     /// Connections at a time.
     pub max_connections: usize,
+    /// Requests at a time.
+    pub max_requests_in_flight: usize,
     /// Milliseconds.
     pub header_read_timeout_ms: u64,
     /// Seconds.
@@ -228,6 +235,8 @@ impl Settings {
             .list_separator(",")
             .with_list_parse_key("read_model.replicas")
             .with_list_parse_key("auth.trusted_keys")
+            .with_list_parse_key("limits.trusted_proxies")
+            .with_list_parse_key("limits.exempt")
             .source(environment);
         let mut settings: Self = sources
             .add_source(environment)
@@ -247,12 +256,18 @@ impl Settings {
     fn check(&self) -> anyhow::Result<()> {
         let Server {
             max_connections,
+            max_requests_in_flight,
             header_read_timeout_ms,
             start_seconds,
             shutdown_seconds,
             ..
         } = self.server;
         within("server.max_connections", max_connections as u64, 1..=65_536)?;
+        within(
+            "server.max_requests_in_flight",
+            max_requests_in_flight as u64,
+            1..=1_000_000,
+        )?;
         within(
             "server.header_read_timeout_ms",
             header_read_timeout_ms,
@@ -279,6 +294,7 @@ impl Settings {
             executor.snapshot_every,
             1..=1_000_000,
         )?;
+        self.limits.check()?;
         within("bus.partitions", self.bus.partitions.into(), 1..=1_000)?;
         within("bus.replication", self.bus.replication.into(), 1..=9)?;
         ensure!(

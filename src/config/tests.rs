@@ -58,6 +58,17 @@ fn what_is_unknown_or_out_of_range_is_refused_by_name() {
             "of a file",
         ),
         ("FRONTROW__BUS__URL", "pigeon:coop", "there is log:"),
+        (
+            "FRONTROW__LIMITS__TRUSTED_PROXIES",
+            "10.0.0.0/8,haproxy",
+            "limits.trusted_proxies: \"haproxy\"",
+        ),
+        ("FRONTROW__LIMITS__FORWARDED_HEADER", "via", "via"),
+        (
+            "FRONTROW__LIMITS__MAX_CALLERS",
+            "1",
+            "limits.max_callers is 1",
+        ),
     ] {
         let error = format!("{:#}", with(key, value).unwrap_err());
         assert!(error.contains(says), "{key}={value}: {error}");
@@ -115,6 +126,17 @@ fn the_production_file_explains_every_key() {
     assert_eq!(keys(&text), keys(DEFAULTS));
     let silent: Vec<_> = keys(DEFAULTS).into_iter().filter(|key| !key.1).collect();
     assert_eq!(silent, []);
+}
+
+#[test]
+fn production_believes_the_proxy_of_compose() {
+    let compose = std::fs::read_to_string(deploy("compose.yaml")).unwrap();
+    let trusted = production("all").unwrap().limits.trusted_proxies;
+    assert_eq!(trusted.len(), 1);
+    let address = format!("ipv4_address: {}", trusted[0]);
+    assert!(compose.contains(&address), "no {address} in compose.yaml");
+    let proxy = std::fs::read_to_string(deploy("haproxy.cfg")).unwrap();
+    assert!(proxy.contains("\n    option forwardfor\n"));
 }
 
 #[test]

@@ -19,6 +19,8 @@ use super::{
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Reads are one row by key; writes are rare and take turns anyway.
 const CONNECTIONS: u32 = 4;
+/// How long a request waits for one of them: it is refused while its client still listens.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Takes the write lock at once: a transaction that begins by reading could lose its turn in the middle.
 const BEGIN: &str = "BEGIN IMMEDIATE";
 
@@ -47,6 +49,7 @@ impl SqliteCredentials {
             .busy_timeout(BUSY_TIMEOUT);
         let pool = SqlitePoolOptions::new()
             .max_connections(CONNECTIONS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
             .before_acquire(|connection, _| Box::pin(ready(Ok(is_idle(connection)))))
             .connect_with(options)
             .await

@@ -22,6 +22,8 @@ use super::{Error, KEY_BYTES, Key, KeyStore, MAX_NAME_BYTES};
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Reads are one row by key, writes are rare.
 const CONNECTIONS: u32 = 4;
+/// How long a request waits for one of them: it is refused while its client still listens.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A key store in one SQLite file.
 #[derive(Debug, Clone)]
@@ -46,6 +48,7 @@ impl SqliteKeyStore {
             .busy_timeout(BUSY_TIMEOUT);
         let pool = SqlitePoolOptions::new()
             .max_connections(CONNECTIONS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_with(options)
             .await
             .map_err(unavailable)?;

@@ -146,7 +146,7 @@ async fn a_log_that_can_not_be_reached_says_when_to_come_back() {
     .await;
     let body = json!({"show_id": api.show().await, "seats": ["A-1"]});
     let reply = api.post(&api.customer(1), "/v1/reservations", body).await;
-    assert_eq!(reply.headers["retry-after"], "2");
+    assert!(reply.headers.contains_key("retry-after"));
     assert_eq!(reply.refused(503, "unavailable")["outcome"], "nothing_done");
 }
 

@@ -22,11 +22,11 @@ mod public_key;
 mod signer;
 mod verifier;
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{fmt, mem, str::FromStr, sync::Arc};
 
 use axum::{
-    extract::{FromRef, FromRequestParts},
-    http::{HeaderValue, StatusCode, header, request::Parts},
+    extract::{FromRef, FromRequestParts, Request},
+    http::{Extensions, HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
@@ -205,13 +205,8 @@ where
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        // The layers before the handler may have looked already: a request is verified once.
-        if let Some(authenticated) = parts.extensions.get::<Self>() {
-            return Ok(*authenticated);
-        }
-        let authenticated = Arc::<Verifier>::from_ref(state).verify(bearer(parts)?)?;
-        parts.extensions.insert(authenticated);
-        Ok(authenticated)
+        let verifier = Arc::<Verifier>::from_ref(state);
+        authenticated(&verifier, &parts.headers, &mut parts.extensions)
     }
 }
 
@@ -229,9 +224,38 @@ where
     }
 }
 
+/// Who sends a request; for layers, which have it whole.
+pub(crate) fn authenticate(
+    verifier: &Verifier,
+    request: &mut Request,
+) -> Result<Authenticated, Refusal> {
+    let mut extensions = mem::take(request.extensions_mut());
+    let result = authenticated(verifier, request.headers(), &mut extensions);
+    *request.extensions_mut() = extensions;
+    result
+}
+
+/// Verifies a request's token once: the layers before the handler may have looked already.
+fn authenticated(
+    verifier: &Verifier,
+    headers: &HeaderMap,
+    extensions: &mut Extensions,
+) -> Result<Authenticated, Refusal> {
+    if let Some(Looked(result)) = extensions.get() {
+        return *result;
+    }
+    let result = bearer(headers).and_then(|token| verifier.verify(token));
+    extensions.insert(Looked(result));
+    result
+}
+
+/// What came of looking at a request's token (an extension of the request).
+#[derive(Debug, Clone, Copy)]
+struct Looked(Result<Authenticated, Refusal>);
+
 /// The token of an `Authorization: Bearer` header.
-fn bearer(parts: &Parts) -> Result<&str, Refusal> {
-    let mut values = parts.headers.get_all(header::AUTHORIZATION).into_iter();
+fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
+    let mut values = headers.get_all(header::AUTHORIZATION).into_iter();
     let value = values.next().ok_or(Refusal::Unauthenticated)?;
     if values.next().is_some() {
         return Err(Refusal::InvalidToken);

@@ -1,4 +1,4 @@
-//! What every route gets: context, telemetry, deadlines, bounds, and problems for what no handler answers.
+//! What every route gets: context, telemetry, limits, deadlines, bounds, and problems for what no handler answers.
 
 mod guard;
 mod observe;
@@ -15,7 +15,8 @@ use axum::{
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::problem::Problem;
+pub(crate) use self::guard::overloaded;
+use crate::{limits::Limits, problem::Problem};
 
 /// Most bytes of a body where a route says nothing else.
 pub const BODY_LIMIT_BYTES: usize = 64 * 1024;
@@ -23,7 +24,8 @@ pub const BODY_LIMIT_BYTES: usize = 64 * 1024;
 pub const VENUE_BODY_LIMIT_BYTES: usize = 16 * 1024 * 1024;
 /// Longest time from a request's head to its response's head. Longer than any bounded wait inside a handler.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// Most requests being answered at once; more are refused before any work. At 64 KiB of body each, 512 MiB at the bound.
+/// Most requests being answered at once; more are refused before any work. At 64 KiB of body each, 512 MiB at the bound. An answer that is
+/// streamed counts until its head is out; streams have bounds of their own.
 pub const MAX_REQUESTS_IN_FLIGHT: usize = 8_192;
 
 /// Bounds of the layers.
@@ -35,6 +37,8 @@ pub struct LayersConfig {
     pub body_limit_bytes: usize,
     /// See [`MAX_REQUESTS_IN_FLIGHT`].
     pub max_requests_in_flight: usize,
+    /// What one caller may ask; `None`: anything.
+    pub limits: Option<Arc<Limits>>,
 }
 
 impl Default for LayersConfig {
@@ -43,22 +47,24 @@ impl Default for LayersConfig {
             request_timeout: REQUEST_TIMEOUT,
             body_limit_bytes: BODY_LIMIT_BYTES,
             max_requests_in_flight: MAX_REQUESTS_IN_FLIGHT,
+            limits: None,
         }
     }
 }
 
 /// Puts the layers around a finished router, with fallbacks for unknown routes (404 `no_such_route`) and methods
-/// (405 `method_not_allowed`). Outside in: context and telemetry, security headers, panics, overload and deadline, body limit.
+/// (405 `method_not_allowed`). Outside in: context and telemetry, security headers, panics, limits, overload and deadline, body limit.
 pub fn apply(router: Router, config: &LayersConfig) -> Router {
-    let limits = guard::Limits {
+    let guard = guard::Guard {
         request_timeout: config.request_timeout,
         slots: Arc::new(Semaphore::new(config.max_requests_in_flight)),
+        limits: config.limits.clone(),
     };
     router
         .fallback(no_such_route)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(config.body_limit_bytes))
-        .layer(middleware::from_fn_with_state(limits, guard::guard))
+        .layer(middleware::from_fn_with_state(guard, guard::guard))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(observe::observe))
 }

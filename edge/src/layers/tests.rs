@@ -83,7 +83,7 @@ async fn every_failure_is_a_problem() {
 async fn a_write_that_ran_out_of_time_has_an_unknown_outcome() {
     let (response, problem) = ask("POST", "/never", "").await;
     assert_eq!(problem["outcome"], "unknown");
-    assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+    assert!(response.headers().contains_key(header::RETRY_AFTER));
     let (_, problem) = ask("GET", "/never", "").await;
     assert_eq!(problem.get("outcome"), None);
 }
