@@ -10,6 +10,7 @@
 //!                                                     └──▶ Journal    what the server acknowledged, to compare with its log
 //! ```
 
+mod address;
 mod connections;
 mod histogram;
 mod journal;
@@ -17,6 +18,7 @@ mod outcome;
 mod random;
 mod recorder;
 mod schedule;
+mod summary;
 
 use std::{future::Future, sync::Arc};
 
@@ -24,7 +26,9 @@ use hyper::http::StatusCode;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::task::TaskTracker;
 
+pub(crate) use self::summary::{calls_json, calls_table, failed, latencies_json, list, refused};
 pub use self::{
+    address::address,
     connections::{Call, Connections, Failure, Reply},
     histogram::Histogram,
     journal::{Acknowledged, FileJournal, Journal},
