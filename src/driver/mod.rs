@@ -9,6 +9,8 @@
 //!                                                     ├──▶ Recorder   latencies by call, 201s apart, refusals by code
 //!                                                     └──▶ Journal    what the server acknowledged, to compare with its log
 //! ```
+//!
+//! [`Wire`] is the cheap way to the same server, for rates at which the generator's own cost counts: see `bench`.
 
 mod address;
 mod connections;
@@ -19,6 +21,7 @@ mod random;
 mod recorder;
 mod schedule;
 mod summary;
+mod wire;
 
 use std::{future::Future, sync::Arc};
 
@@ -36,6 +39,7 @@ pub use self::{
     random::Random,
     recorder::{CallStats, Recorder},
     schedule::Schedule,
+    wire::{Heard, Wire},
 };
 
 /// Sends calls, measures them, and notes what was acknowledged. Cheap to clone.
