@@ -16,6 +16,7 @@ mod expiry;
 mod holds;
 mod identity;
 mod kill;
+mod load;
 mod migrate;
 mod operation;
 mod points;
