@@ -108,8 +108,9 @@ pub struct Demo {
     pub fans: u32,
 }
 
-/// `frontrow bench`.
+/// `frontrow bench`. What is said twice counts as it is said last, so that scripts have defaults.
 #[derive(Debug, Clone, Args)]
+#[command(args_override_self = true)]
 pub struct Bench {
     /// What the crowd does
     #[arg(value_enum)]

@@ -11,8 +11,8 @@ use super::{
 
 /// Each step offers so much more than the one before, until one fails.
 const GROWTH: f64 = 1.25;
-/// Then the space between the last that held and the first that failed is halved so often: it ends within 3 % of the limit.
-const HALVINGS: u32 = 3;
+/// Then the space between the highest rate that held and the lowest that failed is halved until it is this part of the former.
+const PRECISION: f64 = 0.03;
 /// A ramp ends here whatever came of it: at 1.25 a step, 200 times the first rate.
 const MAX_STEPS: usize = 24;
 /// Of what is offered, so much must be served.
@@ -68,23 +68,20 @@ async fn find(
     seconds: u64,
 ) -> anyhow::Result<Vec<Measured>> {
     let mut steps = Vec::new();
-    let (mut good, mut bad) = (0.0, None);
+    let (mut good, mut bad) = (0.0, f64::INFINITY);
     let mut rate = first;
-    let mut halvings = 0;
-    while steps.len() < MAX_STEPS && halvings < HALVINGS {
+    while steps.len() < MAX_STEPS && bad - good > PRECISION * good {
         let measured = system.offer(rate, seconds).await?;
         if held(&measured) {
             good = rate;
         } else {
-            bad = Some(rate);
+            bad = rate;
         }
         steps.push(measured);
-        rate = match bad {
-            None => rate * GROWTH,
-            Some(bad) => {
-                halvings += 1;
-                f64::midpoint(good, bad)
-            }
+        rate = if bad.is_infinite() {
+            rate * GROWTH
+        } else {
+            f64::midpoint(good, bad)
         };
     }
     Ok(steps)
@@ -128,7 +125,7 @@ mod tests {
             let mut system = Bounded { capacity: 4_321.0 };
             let steps = find(&mut system, number(first), 1).await.unwrap();
             let best = best(&steps).unwrap().offered;
-            assert!((3_000.0..4_400.0).contains(&best), "from {first}: {best}");
+            assert!((4_150.0..4_365.0).contains(&best), "from {first}: {best}");
             assert!(steps.len() < MAX_STEPS);
         }
     }

@@ -84,6 +84,8 @@ async fn main() -> ExitCode {
             let played = run::play(*scenario, &system, &arguments.bench, &arguments.out).await;
             results.add(*mode, played, &arguments.out);
         }
+        // Before the check, which may end the run.
+        results.write(&arguments.out);
         results.checked(*mode, system.check().await);
     }
     println!("{}", results.write(&arguments.out));

@@ -89,7 +89,7 @@ impl Results {
             .map(|report| &report["machine"])
             .find(|m| m.is_object())
         {
-            let field = |name: &str| machine[name].as_str().unwrap_or("?").to_owned();
+            let field = |name: &str| words(&machine[name]);
             writeln!(
                 text,
                 "Machine: {} x {}, {} MiB, Linux {}; frontrow {} ({}). The load runs on the same machine.\n",
@@ -110,9 +110,8 @@ impl Results {
         text.push('\n');
         for row in &self.rows {
             for figure in row.list("figures") {
-                let what = figure["what"].as_str().unwrap_or_default();
-                let (value, unit) = (number(&figure["value"]), figure["unit"].as_str());
-                let unit = unit.unwrap_or_default();
+                let (what, unit) = (words(&figure["what"]), words(&figure["unit"]));
+                let value = number(&figure["value"]);
                 let (mode, name) = (row.mode.name(), &row.name);
                 writeln!(text, "- {mode}, {name}: {what} {value:.1} {unit}").unwrap();
             }
@@ -159,15 +158,20 @@ impl Row {
         }
         let checks = self.list("checks").iter();
         let failed = checks.filter(|check| check["ok"] != true);
-        let failed = failed.map(|check| format!("{}: {}", check["what"], check["found"]));
+        let failed = failed.map(|check| {
+            format!(
+                "FAILED: {}, {}",
+                words(&check["what"]),
+                words(&check["found"])
+            )
+        });
         failed.collect()
     }
 
     fn line(&self) -> String {
         let (mode, name) = (self.mode.name(), &self.name);
-        let report = match &self.report {
-            Ok(report) => report,
-            Err(_) => return format!("| {mode} | {name} | | | | | | | | | not played |"),
+        let Ok(report) = &self.report else {
+            return format!("| {mode} | {name} | | | | | | | | | not played |");
         };
         let of = |field: &str| number(&report[field]);
         let ms = |field: &str| number(&report["latency_ms"][field]);
@@ -188,6 +192,10 @@ impl Row {
             of("error_share") * 100.0,
         )
     }
+}
+
+fn words(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 fn number(value: &Value) -> f64 {

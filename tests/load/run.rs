@@ -82,7 +82,7 @@ pub(crate) struct Played {
     pub(crate) report: Result<Value, String>,
 }
 
-/// Plays it; k6 plays two.
+/// Plays it; k6 plays two ramps, each on a scene of its own.
 pub(crate) async fn play(
     scenario: Scenario,
     system: &System,
@@ -90,51 +90,62 @@ pub(crate) async fn play(
     out: &Path,
 ) -> Vec<Played> {
     println!("{} ...", scenario.name());
-    let mut command = bench(scenario, system);
-    command.args(further);
-    // The servers are watched by tasks of this process: it must not stand still.
-    let told = tokio::task::spawn_blocking(move || output(command));
-    let told = told.await.unwrap();
     if scenario != Scenario::K6 {
+        let mut command = bench(scenario, system);
+        command.args(further);
         return vec![Played {
             name: scenario.name().to_owned(),
-            report: told,
+            report: apart(move || output(command)).await,
         }];
     }
-    let scene = out.join("k6-scene.json");
     let mut played = Vec::new();
     for users in [500, 730] {
-        let report = match &told {
-            Ok(told) => {
-                fs::write(&scene, told.to_string()).unwrap();
-                let report = out.join(format!("k6-{users}-summary.json"));
-                let command = k6(&scene, users, &report);
-                tokio::task::spawn_blocking(move || summary(command, report))
-                    .await
-                    .unwrap()
-            }
-            Err(reason) => Err(reason.clone()),
+        let mut prepare = bench(scenario, system);
+        prepare.args(further).args(["--users", &users.to_string()]);
+        let (scene, report) = (
+            out.join("k6-scene.json"),
+            out.join(format!("k6-{users}-summary.json")),
+        );
+        let ramp = move || {
+            let told = output(prepare)?;
+            fs::write(&scene, told.to_string()).map_err(|error| error.to_string())?;
+            summary(k6(&scene, users, &report), &report)
         };
-        let name = format!("k6-{users}");
-        played.push(Played { name, report });
+        played.push(Played {
+            name: format!("k6-{users}"),
+            report: apart(ramp).await,
+        });
     }
     played
 }
 
+/// The servers are watched by tasks of this process: it must not stand still meanwhile.
+async fn apart<F>(work: F) -> Result<Value, String>
+where
+    F: FnOnce() -> Result<Value, String> + Send + 'static,
+{
+    tokio::task::spawn_blocking(work).await.unwrap()
+}
+
 fn bench(scenario: Scenario, system: &System) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_frontrow"));
-    let (pid, streaming) = system.streaming();
-    let queries = match scenario {
-        Scenario::Streams => streaming,
-        _ => system.queries().join(","),
+    let (pid, queries) = match scenario {
+        Scenario::Streams => {
+            let (pid, url) = system.streaming();
+            (Some(pid), url)
+        }
+        _ => (system.pid(), system.queries().join(",")),
     };
     command
         .arg("bench")
         .args(scenario.arguments())
         .args(["--output", "json", "--url", &system.commands()])
-        .args(["--query-url", &queries, "--server-pid", &pid.to_string()])
+        .args(["--query-url", &queries])
         .arg("--signing-key")
         .arg(system.key());
+    if let Some(pid) = pid {
+        command.args(["--server-pid", &pid.to_string()]);
+    }
     command
 }
 
@@ -161,13 +172,13 @@ fn output(mut command: Command) -> Result<Value, String> {
 }
 
 /// The document that k6 wrote. That it missed a goal is in it.
-fn summary(mut command: Command, report: PathBuf) -> Result<Value, String> {
-    fs::remove_file(&report).ok();
+fn summary(mut command: Command, report: &Path) -> Result<Value, String> {
+    fs::remove_file(report).ok();
     let status = command
         .stdout(Stdio::null())
         .status()
         .map_err(|error| format!("{command:?} does not run: {error}"))?;
-    let text = fs::read(&report)
+    let text = fs::read(report)
         .map_err(|error| format!("{command:?} ended with {status}, without a report: {error}"))?;
     serde_json::from_slice(&text).map_err(|error| error.to_string())
 }

@@ -43,15 +43,10 @@ impl System {
         match self {
             Self::Embedded(_) => vec!["SQLite, in the process".to_owned()],
             Self::Distributed(stage) => {
-                let servers = &stage.servers;
-                let postgres = [
-                    &servers.log,
-                    &servers.log_standby,
-                    &servers.read_model,
-                    &servers.replica,
-                ];
-                let postgres = postgres.map(|server| server.describe());
-                let others = [servers.kafka.describe(), servers.redis.describe()];
+                let own = &stage.servers;
+                let postgres = [&own.log, &own.log_standby, &own.read_model, &own.replica];
+                let postgres = postgres.map(servers::Postgres::describe);
+                let others = [own.kafka.describe(), own.redis.describe()];
                 postgres.into_iter().chain(others).collect()
             }
         }
@@ -73,6 +68,14 @@ impl System {
                 let members = [STREAMING, "query-api-2"];
                 members.map(|member| stage.cluster.url_of(member)).into()
             }
+        }
+    }
+
+    /// The process that everything is, where it is one.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        match self {
+            Self::Embedded(embedded) => Some(embedded.process.id()),
+            Self::Distributed(_) => None,
         }
     }
 

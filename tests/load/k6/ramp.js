@@ -127,7 +127,7 @@ export function handleSummary(data) {
     };
   }
   const share = (call) => (calls[call] ? 1 - (calls[call].refused + calls[call].failed) / calls[call].answers : 0);
-  const check = (what, found, least) => ({ what: `${what}: at least ${least * 100} %`, found: `${found * 100} %`, ok: found >= least });
+  const check = (what, found, least) => ({ what: `${what}: at least ${least * 100} %`, found: `${(found * 100).toFixed(1)} %`, ok: found >= least });
   const rate = values('http_reqs').rate;
   const report = {
     scenario: 'k6',
