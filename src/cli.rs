@@ -6,7 +6,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use read_model::ProjectionId;
 use uuid::Uuid;
 
-use crate::config::{Durability, Overrides};
+use crate::{
+    bench::{Scenario, Streamed},
+    config::{Durability, Overrides},
+};
 
 /// Sells scarce seats to enormous crowds.
 #[derive(Debug, Parser)]
@@ -44,6 +47,8 @@ pub enum Command {
     Token(Token),
     /// Play an on-sale against a server of its own, then check it from the log
     Demo(Demo),
+    /// Load a running server, and measure what it answers: exit status 1 where what must hold does not
+    Bench(Bench),
     /// Check and explain the log
     #[command(subcommand)]
     Audit(Audit),
@@ -101,6 +106,54 @@ pub struct Demo {
     /// How many fans compete for the hall's 1,500 places
     #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub fans: u32,
+}
+
+/// `frontrow bench`. What is said twice counts as it is said last, so that scripts have defaults.
+#[derive(Debug, Clone, Args)]
+#[command(args_override_self = true)]
+pub struct Bench {
+    /// What the crowd does
+    #[arg(value_enum)]
+    pub scenario: Scenario,
+    /// Where commands go
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub url: String,
+    /// Where queries go; several share the crowd [default: where commands go]
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    pub query_url: Vec<String>,
+    /// File of the key that signs the customers' tokens [default: the configured one, or the data folder's]
+    #[arg(long, value_name = "FILE")]
+    pub signing_key: Option<PathBuf>,
+    /// Customers, or streams [default: the scenario's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub users: Option<u32>,
+    /// Connections that they share [default: one each, 1,000 at most]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    pub connections: Option<u32>,
+    /// Calls, journeys or arrivals offered each second [default: the scenario's]
+    #[arg(long, value_name = "PER_SECOND", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub rate: Option<u32>,
+    /// Length of a window
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    pub seconds: u32,
+    /// Customers let into the waiting room each second
+    #[arg(long, value_name = "PER_SECOND", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub admit: u32,
+    /// What is streamed
+    #[arg(long, value_enum, default_value_t = Streamed::Seats)]
+    pub stream: Streamed,
+    /// Raise the rate until the system, not the schedule, is the limit: mixed and journeys
+    #[arg(long)]
+    pub find_limit: bool,
+    /// Seating plan [default: an arena of 15,000 seats]
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// Process of the server, on this machine, whose memory and processor time are told
+    #[arg(long, value_name = "PID")]
+    pub server_pid: Option<u32>,
+    /// Load another machine: it must be yours
+    #[arg(long)]
+    pub allow_remote: bool,
 }
 
 /// `frontrow audit`.
@@ -230,6 +283,7 @@ impl Cli {
             Some(
                 Command::Token(_)
                 | Command::Demo(_)
+                | Command::Bench(_)
                 | Command::Audit(_)
                 | Command::Replay(_)
                 | Command::Projections(_)

@@ -1,10 +1,12 @@
 //! The composition root: joins the crates into one program. No business logic lives here.
 //!
-//! [`app::App`] is the all-in-one server as a value, for `serve`, for the demo and for tests; [`driver`] generates load.
+//! [`app::App`] is the all-in-one server as a value, for `serve`, for the demo and for tests; [`driver`] generates load, and [`bench`]
+//! measures by it.
 
 pub mod adapters;
 pub mod api;
 pub mod app;
+pub mod bench;
 pub mod catalogue;
 pub mod cli;
 pub mod commands;

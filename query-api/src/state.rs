@@ -14,8 +14,9 @@ use crate::{
     seat_map_cache::{MAX_MAPS, SeatMapCache},
 };
 
-/// Most seat-map streams at once: each holds a connection for as long as its client likes.
-pub(crate) const MAX_STREAMS: usize = 5_000;
+/// Most seat-map streams at once: each holds a connection for as long as its client likes. As many as a command API holds of queues; ten
+/// thousand are what a process is meant for.
+pub(crate) const MAX_STREAMS: usize = 20_000;
 
 /// What the query API is given.
 #[derive(Debug, Clone)]

@@ -1,6 +1,7 @@
 //! What the program does, one command a file. Each answers with the process's exit status.
 
 mod acts;
+mod bench;
 mod demo;
 mod healthcheck;
 mod keys;
@@ -53,6 +54,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             let data = overrides.data.clone();
             demo::run(Settings::load(overrides)?, data, &arguments, output)
         }
+        Command::Bench(arguments) => bench::run(&Settings::load(overrides)?, &arguments, output),
         Command::Audit(Audit::Verify) => verify::run(&Settings::load(overrides)?, output),
         Command::Replay(arguments) => replay::run(&Settings::load(overrides)?, &arguments, output),
         Command::Projections(command) => {

@@ -9,7 +9,10 @@
 //!                                                     ├──▶ Recorder   latencies by call, 201s apart, refusals by code
 //!                                                     └──▶ Journal    what the server acknowledged, to compare with its log
 //! ```
+//!
+//! [`Wire`] is the cheap way to the same server, for rates at which the generator's own cost counts: see `bench`.
 
+mod address;
 mod connections;
 mod histogram;
 mod journal;
@@ -17,6 +20,8 @@ mod outcome;
 mod random;
 mod recorder;
 mod schedule;
+mod summary;
+mod wire;
 
 use std::{future::Future, sync::Arc};
 
@@ -24,7 +29,9 @@ use hyper::http::StatusCode;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::task::TaskTracker;
 
+pub(crate) use self::summary::{calls_json, calls_table, failed, latencies_json, list, refused};
 pub use self::{
+    address::address,
     connections::{Call, Connections, Failure, Reply},
     histogram::Histogram,
     journal::{Acknowledged, FileJournal, Journal},
@@ -32,6 +39,7 @@ pub use self::{
     random::Random,
     recorder::{CallStats, Recorder},
     schedule::Schedule,
+    wire::{Heard, Wire},
 };
 
 /// Sends calls, measures them, and notes what was acknowledged. Cheap to clone.

@@ -1,5 +1,6 @@
 //! How an answer counts.
 
+use hyper::StatusCode;
 use serde::Deserialize;
 
 use super::{Failure, Reply};
@@ -13,7 +14,7 @@ pub enum Outcome {
     Done,
     /// 4xx: refused, with the problem's code.
     Refused(String),
-    /// 5xx, or not sent: nothing happened. With the problem's code or the transport's word.
+    /// 5xx, 429 or not sent: nothing happened. With the problem's code or the transport's word.
     Failed(String),
     /// Sent, and no telling what came of it: to be repeated with its key.
     Unknown,
@@ -30,21 +31,21 @@ impl Outcome {
     /// Classifies what came of a call.
     pub fn of(result: &Result<Reply, Failure>) -> Self {
         match result {
-            Ok(reply) => Self::of_reply(reply),
+            Ok(reply) => Self::of_answer(reply.status, &reply.body),
             Err(Failure::NotSent(why)) => Self::Failed(why.clone()),
             Err(Failure::Unknown(_)) => Self::Unknown,
         }
     }
 
-    fn of_reply(reply: &Reply) -> Self {
-        let status = reply.status;
-        if status == hyper::StatusCode::CREATED {
+    /// Classifies an answer.
+    pub fn of_answer(status: StatusCode, body: &[u8]) -> Self {
+        if status == StatusCode::CREATED {
             return Self::Created;
         }
-        if status.is_success() || status == hyper::StatusCode::NOT_MODIFIED {
+        if status.is_success() || status == StatusCode::NOT_MODIFIED {
             return Self::Done;
         }
-        let problem = serde_json::from_slice::<Problem>(&reply.body).ok();
+        let problem = serde_json::from_slice::<Problem>(body).ok();
         if let Some(problem) = &problem
             && problem.outcome.as_deref() == Some("unknown")
         {
@@ -53,7 +54,8 @@ impl Outcome {
         let code = problem
             .and_then(|problem| problem.code)
             .unwrap_or_else(|| format!("http_{}", status.as_u16()));
-        if status.is_client_error() {
+        // Who asks too often was not served, whatever was asked for.
+        if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS {
             Self::Refused(code)
         } else {
             Self::Failed(code)
@@ -72,7 +74,7 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use hyper::http::{HeaderMap, StatusCode};
+    use hyper::http::HeaderMap;
 
     use super::*;
 
@@ -102,6 +104,10 @@ mod tests {
             (
                 Ok(reply(StatusCode::INTERNAL_SERVER_ERROR, "oops")),
                 Outcome::Failed("http_500".into()),
+            ),
+            (
+                Ok(reply(StatusCode::TOO_MANY_REQUESTS, "{}")),
+                Outcome::Failed("http_429".into()),
             ),
             (Err(Failure::Unknown("reset".into())), Outcome::Unknown),
         ] {

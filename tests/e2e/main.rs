@@ -17,6 +17,7 @@ mod holds;
 mod identity;
 mod kill;
 mod limits;
+mod load;
 mod migrate;
 mod operation;
 mod points;

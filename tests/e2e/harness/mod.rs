@@ -125,6 +125,11 @@ impl TestApp {
         self.system.token(role, id)
     }
 
+    /// The file with the key that signs tokens.
+    pub(crate) fn key(&self) -> PathBuf {
+        self.system.key()
+    }
+
     pub(crate) fn now(&self) -> DateTime<Utc> {
         self.system.now()
     }

@@ -3,7 +3,7 @@
 use std::{panic::AssertUnwindSafe, path::PathBuf, process::Command, sync::Arc, time::Duration};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use edge::auth::{Principal, Role, Signer};
+use edge::auth::{Principal, Role, SIGNING_KEY_FILE, Signer};
 use event_store::{
     SystemClock,
     clock::{Clock, ManualClock},
@@ -67,6 +67,13 @@ impl System {
         match self {
             Self::Embedded(embedded) => embedded.app.token(role, id).unwrap(),
             Self::Distributed(distributed) => distributed.token(role, id),
+        }
+    }
+
+    pub(super) fn key(&self) -> PathBuf {
+        match self {
+            Self::Embedded(embedded) => embedded.data.0.join(SIGNING_KEY_FILE),
+            Self::Distributed(distributed) => distributed.cluster.key(),
         }
     }
 

@@ -57,6 +57,10 @@ impl Member {
         format!("{}.log", self.name)
     }
 
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.process().as_ref().map(Child::id)
+    }
+
     /// Starts without waiting.
     pub(super) fn launch(&self, cluster: &Cluster) {
         let mut command = cluster.home.command(&cluster.program, &self.log());

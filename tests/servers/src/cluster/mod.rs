@@ -243,6 +243,15 @@ impl Cluster {
         self.member(member).url()
     }
 
+    /// The process that a member is.
+    ///
+    /// # Panics
+    /// Where it does not run.
+    pub fn pid_of(&self, member: &str) -> u32 {
+        let pid = self.member(member).pid();
+        pid.unwrap_or_else(|| panic!("{member} does not run"))
+    }
+
     fn member(&self, name: &str) -> &Member {
         let member = self.members.iter().find(|member| member.name() == name);
         member.unwrap_or_else(|| panic!("there is no process {name}"))
