@@ -43,7 +43,7 @@ const OTHER_FILES: usize = 200;
 pub enum Scenario {
     /// Everything at once: 60 % seat status, half of it unchanged, 15 % show, 10 % queue position, 10 % hold, 5 % pay
     Mixed,
-    /// Whole purchases: charge points, hold, pay, see it confirmed
+    /// Whole purchases: hold, pay, see it confirmed; points are charged before
     Journeys,
     /// Everybody wants the same seat
     HotSeat,

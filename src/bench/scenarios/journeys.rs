@@ -1,4 +1,4 @@
-//! Whole purchases: a new customer charges points, holds a seat, pays, and sees it confirmed on the read side.
+//! Whole purchases: a customer, who has charged points before, holds a seat, pays, and sees it confirmed on the read side.
 
 use std::{mem, sync::Arc};
 
@@ -8,11 +8,11 @@ use super::super::{
     Size,
     crowd::{JOURNEY, Measured, Meter, Pace, User, play},
     limit::{self, Offered},
-    line::{Line, Side, Wish, command},
+    line::{Line, Side, Wish},
     machine::Machine,
     report::{Figure, Finding, Report},
     requests::get,
-    scene::{Customer, POINTS, Scene},
+    scene::{Customer, Scene},
 };
 use crate::driver::Outcome;
 
@@ -52,7 +52,7 @@ pub(in super::super) async fn run(
     let mut journeys = Journeys { scene, users };
     let (measured, steps) = limit::measure(&mut journeys, size, find_limit).await?;
     let whole = measured.call(JOURNEY).all.count();
-    let begun = measured.call("charge").all.count();
+    let begun = measured.call("hold").all.count();
     Ok(Report {
         scenario: "journeys",
         users: size.users,
@@ -82,9 +82,11 @@ impl Offered for Journeys<'_> {
         for _ in 0..pace.count.div_ceil(self.scene.seats.len() as u64) {
             shows.push(self.scene.show().await?);
         }
+        let customers = self.scene.customers(usize::try_from(pace.count)?);
+        self.scene.charge(&customers).await?;
         let sale = Arc::new(Sale {
             shows,
-            customers: self.scene.customers(usize::try_from(pace.count)?),
+            customers,
             seats: self.scene.seats.clone(),
         });
         let mut users = mem::take(&mut self.users);
@@ -118,14 +120,8 @@ impl Buyer {
             seat: &sale.seats[place % sale.seats.len()],
             key: n,
         };
-        let charge = command(self.line.commands, wish.customer, wish.show, ("charge", n));
-        let charge = charge("/v1/points/charges", &format!(r#"{{"amount":{POINTS}}}"#));
         let line = &mut self.line;
-        let charged = line.call(meter, "charge", intended, Side::Commands, &charge);
-        if charged.await.0 != Outcome::Created {
-            return None;
-        }
-        let (_, reservation) = line.hold(meter, Instant::now(), wish).await;
+        let (_, reservation) = line.hold(meter, intended, wish).await;
         let reservation = reservation?;
         let mut position = None;
         for _ in 0..REPEATS {
