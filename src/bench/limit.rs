@@ -20,11 +20,23 @@ const SERVED: f64 = 0.99;
 
 /// Something that can be offered a rate.
 pub(super) trait Offered {
+    /// Within what 95 of 100 answers of each kind must come for a rate to count as one that the system keeps up with.
+    const GOAL: Duration = GOAL;
+
     /// Offers so many a second for so long.
     ///
     /// # Errors
     /// What kept it from being measured.
     async fn offer(&mut self, rate: f64, seconds: u64) -> anyhow::Result<Measured>;
+}
+
+/// One window of a search.
+#[derive(Debug)]
+pub struct Step {
+    /// What was measured.
+    pub measured: Measured,
+    /// Whether the system kept up: it served what was offered, and 95 of 100 answers of each kind within the goal.
+    pub held: bool,
 }
 
 /// One window at the size's rate; or, from there on, as many as it takes to find the limit. The window that counts, and all of a search.
@@ -35,18 +47,14 @@ pub(super) async fn measure(
     system: &mut impl Offered,
     size: Size,
     find_limit: bool,
-) -> anyhow::Result<(Measured, Vec<Measured>)> {
+) -> anyhow::Result<(Measured, Vec<Step>)> {
     if !find_limit {
         return Ok((system.offer(size.rate, size.seconds).await?, Vec::new()));
     }
     let steps = find(system, size.rate, size.seconds).await?;
-    let counts = best(&steps).or(steps.last()).cloned();
-    Ok((counts.context("a search without a step")?, steps))
-}
-
-/// Whether the system kept up: it served what was offered, and 95 of 100 answers of each kind in time.
-pub(super) fn held(measured: &Measured) -> bool {
-    measured.served >= SERVED * measured.offered && slowest(measured) <= GOAL
+    let counts = best(&steps).or(steps.last());
+    let counts = counts.context("a search without a step")?;
+    Ok((counts.measured.clone(), steps))
 }
 
 /// The worst p95 of any call: a journey is several, one after the other, and their goal is not its.
@@ -62,22 +70,19 @@ pub(super) fn slowest(measured: &Measured) -> Duration {
 ///
 /// # Errors
 /// What kept a step from being measured.
-async fn find(
-    system: &mut impl Offered,
-    first: f64,
-    seconds: u64,
-) -> anyhow::Result<Vec<Measured>> {
+async fn find<S: Offered>(system: &mut S, first: f64, seconds: u64) -> anyhow::Result<Vec<Step>> {
     let mut steps = Vec::new();
     let (mut good, mut bad) = (0.0, f64::INFINITY);
     let mut rate = first;
     while steps.len() < MAX_STEPS && bad - good > PRECISION * good {
         let measured = system.offer(rate, seconds).await?;
-        if held(&measured) {
+        let held = measured.served >= SERVED * measured.offered && slowest(&measured) <= S::GOAL;
+        if held {
             good = rate;
         } else {
             bad = rate;
         }
-        steps.push(measured);
+        steps.push(Step { measured, held });
         rate = if bad.is_infinite() {
             rate * GROWTH
         } else {
@@ -88,9 +93,9 @@ async fn find(
 }
 
 /// The step of the highest rate at which the system kept up.
-fn best(steps: &[Measured]) -> Option<&Measured> {
-    let held = steps.iter().filter(|step| held(step));
-    held.max_by(|one, other| one.offered.total_cmp(&other.offered))
+fn best(steps: &[Step]) -> Option<&Step> {
+    let held = steps.iter().filter(|step| step.held);
+    held.max_by(|one, other| one.measured.offered.total_cmp(&other.measured.offered))
 }
 
 #[cfg(test)]
@@ -124,7 +129,7 @@ mod tests {
         for first in [100, 1_000, 5_000] {
             let mut system = Bounded { capacity: 4_321.0 };
             let steps = find(&mut system, number(first), 1).await.unwrap();
-            let best = best(&steps).unwrap().offered;
+            let best = best(&steps).unwrap().measured.offered;
             assert!((4_150.0..4_365.0).contains(&best), "from {first}: {best}");
             assert!(steps.len() < MAX_STEPS);
         }

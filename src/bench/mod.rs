@@ -25,6 +25,7 @@ use serde_json::Value;
 
 pub use self::{
     crowd::Measured,
+    limit::Step,
     machine::Machine,
     report::{Figure, Finding, Report},
 };

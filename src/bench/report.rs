@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     crowd::Measured,
-    limit::{held, slowest},
+    limit::{Step, slowest},
     machine::Machine,
 };
 use crate::driver::{calls_json, calls_table, failed, latencies_json, list, refused};
@@ -25,7 +25,7 @@ pub struct Report {
     /// The window that the figures are of.
     pub measured: Measured,
     /// All windows of a search for the limit.
-    pub steps: Vec<Measured>,
+    pub steps: Vec<Step>,
     /// Figures of the scenario's own: what, and how much in which unit.
     pub figures: Vec<Figure>,
     /// What must hold.
@@ -98,10 +98,10 @@ impl Report {
             .map(|figure| json!({"what": figure.what, "value": figure.value, "unit": figure.unit}));
         let steps = self.steps.iter().map(|step| {
             json!({
-                "offered": step.offered,
-                "served": step.served,
-                "slowest_p95_ms": slowest(step).as_secs_f64() * 1_000.0,
-                "held": held(step),
+                "offered": step.measured.offered,
+                "served": step.measured.served,
+                "slowest_p95_ms": slowest(&step.measured).as_secs_f64() * 1_000.0,
+                "held": step.held,
             })
         });
         json!({
@@ -160,13 +160,13 @@ impl fmt::Display for Report {
             machine.kernel
         )?;
         for step in &self.steps {
-            let verdict = if held(step) { "kept up" } else { "fell behind" };
+            let verdict = if step.held { "kept up" } else { "fell behind" };
             writeln!(
                 f,
                 "  offered {:>8.0}/s  served {:>8.0}/s  slowest p95 {:>8.1} ms  {verdict}",
-                step.offered,
-                step.served,
-                slowest(step).as_secs_f64() * 1_000.0
+                step.measured.offered,
+                step.measured.served,
+                slowest(&step.measured).as_secs_f64() * 1_000.0
             )?;
         }
         writeln!(f, "{}", calls_table(&measured.calls))?;

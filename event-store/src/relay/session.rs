@@ -34,7 +34,7 @@ const POLL: Duration = Duration::from_secs(1);
 
 /// Least time between two watermarks of a partition. Each goes to every partition and each of their consumers, which store how far they
 /// are; whoever reads their own write may have to wait for one.
-const WATERMARK_EVERY: Duration = Duration::from_millis(100);
+const WATERMARK_EVERY: Duration = Duration::from_millis(50);
 
 /// How long what was sent may take once the relay is to stop; what takes longer is sent again by the next leader.
 const FAREWELL: Duration = Duration::from_secs(2);

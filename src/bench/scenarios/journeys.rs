@@ -1,6 +1,6 @@
 //! Whole purchases: a customer, who has charged points before, holds a seat, pays, and sees it confirmed on the read side.
 
-use std::{mem, sync::Arc};
+use std::{mem, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -76,6 +76,9 @@ pub(in super::super) async fn run(
 }
 
 impl Offered for Journeys<'_> {
+    /// How many purchases go through is what is asked.
+    const GOAL: Duration = Duration::MAX;
+
     async fn offer(&mut self, rate: f64, seconds: u64) -> anyhow::Result<Measured> {
         let pace = Pace::during(rate, seconds);
         let mut shows = Vec::new();
