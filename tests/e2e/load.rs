@@ -23,7 +23,7 @@ macro_rules! scenarios {
 
 scenarios! {
     mixed: "mixed --users 20 --rate 300 --seconds 2", &["status", "status unchanged", "show", "position", "hold", "pay"];
-    journeys: "journeys --users 10 --rate 20 --seconds 2", &["charge", "hold", "pay", "confirmed", "journey"];
+    journeys: "journeys --users 10 --rate 20 --seconds 2", &["hold", "pay", "confirmed", "journey"];
     hot_seat: "hot-seat --users 200 --connections 50 --rate 1000", &["hold"];
     hot_row: "hot-row --users 200 --connections 50 --rate 1000", &["hold"];
     the_whole_arena: "whole-arena --users 20 --rate 100", &["hold", "pay"];
