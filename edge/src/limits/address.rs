@@ -70,16 +70,25 @@ impl ForwardedHeader {
         }
     }
 
+    /// The elements of one line, from the left.
+    fn elements(self, line: &[u8]) -> Vec<&[u8]> {
+        match self {
+            Self::XForwardedFor => line.split(|byte| *byte == b',').collect(),
+            Self::Forwarded => unquoted(line, b','),
+        }
+    }
+
     /// The address in one element of the header.
-    fn address(self, element: &str) -> Option<IpAddr> {
+    fn address(self, element: &[u8]) -> Option<IpAddr> {
         let node = match self {
             Self::XForwardedFor => element,
-            Self::Forwarded => element.split(';').find_map(|pair| {
-                let (name, value) = pair.split_once('=')?;
-                name.trim().eq_ignore_ascii_case("for").then_some(value)
+            Self::Forwarded => unquoted(element, b';').into_iter().find_map(|pair| {
+                let equals = pair.iter().position(|byte| *byte == b'=')?;
+                let is_for = pair[..equals].trim_ascii().eq_ignore_ascii_case(b"for");
+                is_for.then_some(&pair[equals + 1..])
             })?,
         };
-        read_node(node)
+        read_node(std::str::from_utf8(node).ok()?)
     }
 }
 
@@ -96,9 +105,9 @@ pub(super) fn client(
         return Some(peer);
     }
     let lines = headers.get_all(header.name()).into_iter().rev();
-    let elements = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
+    let elements = lines.flat_map(|line| header.elements(line.as_bytes()).into_iter().rev());
     for element in elements.take(MAX_HOPS) {
-        let address = header.address(std::str::from_utf8(element).ok()?)?;
+        let address = header.address(element)?;
         if !proxies.contain(address) {
             return Some(address);
         }
@@ -115,6 +124,30 @@ pub(super) fn counted(address: IpAddr) -> IpAddr {
             IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
         }
     }
+}
+
+/// The parts of a text between separators. One within quotes is none: a proxy may quote what its client wrote. Where a quote does not end,
+/// the client wrote it without the proxy's doing, and quotes mean nothing.
+fn unquoted(text: &[u8], separator: u8) -> Vec<&[u8]> {
+    let (mut parts, mut start) = (Vec::new(), 0);
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ if *byte == separator && !quoted => {
+                parts.push(&text[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    if quoted {
+        return text.split(|byte| *byte == separator).collect();
+    }
+    parts.push(&text[start..]);
+    parts
 }
 
 /// An address with or without a port, with or without quotes and brackets.
@@ -209,6 +242,14 @@ mod tests {
             ("proto=http; for=\"198.51.100.1:80\"", "198.51.100.1"),
             ("for=\"[2001:db8::17]:4711\", for=10.0.0.1", "2001:db8::17"),
             ("for=\"[2001:db8::17]\"", "2001:db8::17"),
+            // What stands in quotes, a client may have written.
+            ("for=198.51.100.1;host=\"a, for=7.7.7.7\"", "198.51.100.1"),
+            ("host=\"x;for=8.8.8.8\";for=198.51.100.1", "198.51.100.1"),
+            (
+                "for=198.51.100.1;host=\"a\\\", for=10.0.0.2\"",
+                "198.51.100.1",
+            ),
+            ("host=\"x, for=198.51.100.1", "198.51.100.1"),
         ] {
             let client = seen(PROXY, ForwardedHeader::Forwarded, &[line]);
             assert_eq!(client.as_deref(), Some(address), "{line}");
