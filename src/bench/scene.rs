@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, anyhow, bail, ensure};
 use chrono::TimeDelta;
-use edge::auth::{Principal, Role, Signer};
+use edge::auth::{Principal, Role, SIGNING_KEY_FILE, Signer};
 use event_store::{Clock, SystemClock};
 use futures::{StreamExt, TryStreamExt, stream};
 use hyper::http::{HeaderName, HeaderValue, header::ETAG};
@@ -115,9 +115,17 @@ impl Scene {
                 "{addr} is another machine's: a load test there needs --allow-remote"
             );
         }
-        let signer = match &arguments.signing_key {
-            Some(path) => Signer::read(path).context("--signing-key can't be used")?,
-            None => signing::signer(settings)?,
+        let signer = if let Some(path) = &arguments.signing_key {
+            Signer::read(path).context("--signing-key can't be used")?
+        } else {
+            // The server's key is asked for: a new one is nobody's.
+            let own = settings.server.data.join(SIGNING_KEY_FILE);
+            ensure!(
+                !settings.auth.signing_key.is_empty() || own.is_file(),
+                "{} is not there: --data names the server's folder, --signing-key the file of its key",
+                own.display()
+            );
+            signing::signer(settings)?
         };
         let plan = match &arguments.plan {
             Some(path) => read_plan(path)?,
