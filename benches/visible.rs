@@ -15,7 +15,6 @@
 mod stage;
 
 use std::{
-    net::SocketAddr,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -26,7 +25,7 @@ use std::{
 use chrono::TimeDelta;
 use edge::auth::{Principal, Role, Signer};
 use event_store::{Clock, SystemClock};
-use frontrow::driver::{Call, Connections, Histogram, Schedule, open_loop};
+use frontrow::driver::{Call, Connections, Histogram, Schedule, address, open_loop};
 use hyper::{
     StatusCode,
     header::{HeaderName, HeaderValue, InvalidHeaderValue},
@@ -84,7 +83,7 @@ async fn main() {
         println!("{}", server.describe());
     }
     println!("{}", servers.kafka.describe());
-    let connections = |url: &str| Connections::new(address(url), 256);
+    let connections = |url: &str| Connections::new(address(url).unwrap(), 256);
     let mut crowd = Crowd {
         commands: connections(&cluster.command_url()),
         queries: connections(&cluster.url_of("query-api-2")),
@@ -255,10 +254,6 @@ fn print(name: &str, delays: &Histogram) {
         ms(990),
         delays.max().as_secs_f64() * 1_000.0
     );
-}
-
-fn address(url: &str) -> SocketAddr {
-    url.trim_start_matches("http://").parse().unwrap()
 }
 
 /// One zone, one category.

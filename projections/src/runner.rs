@@ -258,11 +258,14 @@ async fn fold(
     loop {
         let until_look = LOOK_AROUND.saturating_sub(looked.elapsed());
         let writing = folder.is_writing();
-        let pause = begun.map_or(Duration::ZERO, |begun| {
-            BATCH_EVERY.saturating_sub(begun.elapsed())
-        });
-        let paused = !pause.is_zero();
-        let at_least = if writing || paused { PLENTY } else { 1 };
+        let until_next = begun.map(|begun| BATCH_EVERY.saturating_sub(begun.elapsed()));
+        let pause = until_next.filter(|pause| !pause.is_zero());
+        let at_least = if writing || pause.is_some() {
+            PLENTY
+        } else {
+            1
+        };
+        let wait = pause.map_or(until_look, |pause| pause.min(until_look));
         let deliveries = tokio::select! {
             biased;
             () = part.cancelled() => {
@@ -271,8 +274,7 @@ async fn fold(
             }
             landed = folder.land(), if writing => landed.map(|()| Vec::new())?,
             deliveries = gathered.take(at_least) => deliveries?,
-            () = tokio::time::sleep(pause), if paused => Vec::new(),
-            () = tokio::time::sleep(until_look) => Vec::new(),
+            () = tokio::time::sleep(wait) => Vec::new(),
         };
         if !deliveries.is_empty() {
             begun = Some(Instant::now());

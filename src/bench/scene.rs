@@ -211,6 +211,28 @@ impl Scene {
         Ok(id)
     }
 
+    /// Shows one after another, with so many places together; one at least.
+    ///
+    /// # Errors
+    /// What the server refused.
+    pub(super) async fn shows(&mut self, places: u64) -> anyhow::Result<Vec<String>> {
+        let count = places.div_ceil(self.seats.len() as u64).max(1);
+        let mut shows = Vec::new();
+        for _ in 0..count {
+            shows.push(self.show().await?);
+        }
+        Ok(shows)
+    }
+
+    /// A show with a queue that hardly moves.
+    ///
+    /// # Errors
+    /// What the server refused.
+    pub(super) async fn queued_show(&mut self) -> anyhow::Result<String> {
+        let room = json!({"admit_per_second": 1, "max_active": 1, "pass_seconds": 7_200});
+        self.show_with(json!({"waiting_room": room})).await
+    }
+
     /// Reads on every query API, at or after a position; the last one's answer.
     ///
     /// # Errors

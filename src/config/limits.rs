@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use command_api::routes::COSTLY;
-use edge::limits::{self, Networks};
+use edge::limits::{self, ForwardedHeader, Networks};
 use serde::Deserialize;
 
 use super::within;
@@ -32,16 +32,6 @@ pub struct Limits {
     pub max_callers: usize,
 }
 
-/// The header that proxies append to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ForwardedHeader {
-    /// `X-Forwarded-For`.
-    XForwardedFor,
-    /// `Forwarded`.
-    Forwarded,
-}
-
 impl Limits {
     pub(super) fn check(&self) -> anyhow::Result<()> {
         for (key, quota) in [
@@ -65,10 +55,7 @@ impl Limits {
         let read = |key: &'static str, texts: &[String]| Networks::read(texts).context(key);
         Ok(limits::Config {
             trusted_proxies: read("limits.trusted_proxies", &self.trusted_proxies)?,
-            forwarded_header: match self.forwarded_header {
-                ForwardedHeader::XForwardedFor => limits::ForwardedHeader::XForwardedFor,
-                ForwardedHeader::Forwarded => limits::ForwardedHeader::Forwarded,
-            },
+            forwarded_header: self.forwarded_header,
             exempt: read("limits.exempt", &self.exempt)?,
             calls_per_address: self.calls_per_address,
             sign_ins_per_address: self.sign_ins_per_address,

@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
 
-pub use self::limits::{ForwardedHeader, Limits};
+pub use self::limits::Limits;
 use crate::{
     adapters::{self, Port},
     roles::Roles,

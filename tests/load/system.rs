@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use edge::auth::SIGNING_KEY_FILE;
 use servers::Home;
 
 use crate::{Mode, stage::Stage};
@@ -93,7 +94,7 @@ impl System {
     /// The key that signs tokens.
     pub(crate) fn key(&self) -> PathBuf {
         match self {
-            Self::Embedded(embedded) => embedded.home.path().join("data/signing-key.pem"),
+            Self::Embedded(embedded) => embedded.home.path().join("data").join(SIGNING_KEY_FILE),
             Self::Distributed(stage) => stage.cluster.key(),
         }
     }

@@ -12,6 +12,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::http::HeaderMap;
 use ipnet::IpNet;
+use serde::Deserialize;
 
 /// Proxies that a request may have passed: more are not looked through.
 const MAX_HOPS: usize = 16;
@@ -53,7 +54,8 @@ impl Networks {
 }
 
 /// The header that the proxies append to. Only one is read: a proxy hands on what a client wrote into the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ForwardedHeader {
     /// `X-Forwarded-For: client, proxy`.
     #[default]

@@ -14,7 +14,7 @@ mod limit;
 mod store;
 mod tally;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{hash::Hash, net::IpAddr, sync::Arc};
 
 use axum::extract::Request;
 use governor::clock::MonotonicClock;
@@ -167,21 +167,22 @@ impl Limits {
     pub async fn sweep(self: Arc<Self>, end: CancellationToken) {
         let mut ticks = interval(WINDOW);
         while end.run_until_cancelled(ticks.tick()).await.is_some() {
-            for limit in [&self.calls, &self.sign_ins].into_iter().flatten() {
-                limit.sweep();
-                publish(limit.name(), limit.len());
-            }
-            for limit in [&self.commands, &self.queries].into_iter().flatten() {
-                limit.sweep();
-                publish(limit.name(), limit.len());
-            }
+            [&self.calls, &self.sign_ins]
+                .into_iter()
+                .flatten()
+                .for_each(sweep);
+            [&self.commands, &self.queries]
+                .into_iter()
+                .flatten()
+                .for_each(sweep);
         }
     }
 }
 
-fn publish(policy: &'static str, callers: usize) {
-    let callers = u32::try_from(callers).unwrap_or(u32::MAX);
-    metrics::gauge!(RATE_LIMITED_CALLERS, "policy" => policy).set(callers);
+fn sweep<K: Hash + Eq + Clone>(limit: &Limit<K>) {
+    limit.sweep();
+    let callers = u32::try_from(limit.len()).unwrap_or(u32::MAX);
+    metrics::gauge!(RATE_LIMITED_CALLERS, "policy" => limit.name()).set(callers);
 }
 
 #[cfg(test)]

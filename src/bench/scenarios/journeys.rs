@@ -81,10 +81,7 @@ impl Offered for Journeys<'_> {
 
     async fn offer(&mut self, rate: f64, seconds: u64) -> anyhow::Result<Measured> {
         let pace = Pace::during(rate, seconds);
-        let mut shows = Vec::new();
-        for _ in 0..pace.count.div_ceil(self.scene.seats.len() as u64) {
-            shows.push(self.scene.show().await?);
-        }
+        let shows = self.scene.shows(pace.count).await?;
         let customers = self.scene.customers(usize::try_from(pace.count)?);
         self.scene.charge(&customers).await?;
         let sale = Arc::new(Sale {

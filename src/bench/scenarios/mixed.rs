@@ -14,7 +14,6 @@ use std::{
 };
 
 use hyper::StatusCode;
-use serde_json::json;
 use tokio::time::Instant;
 
 use super::super::{
@@ -137,8 +136,7 @@ pub(in super::super) async fn run(
 impl<'a> Mixed<'a> {
     /// A show with a queue that hardly moves, a show that nobody buys from, and customers with points.
     async fn prepare(scene: &'a mut Scene, size: Size) -> anyhow::Result<Self> {
-        let room = json!({"admit_per_second": 1, "max_active": 1, "pass_seconds": 7_200});
-        let queued = scene.show_with(json!({"waiting_room": room})).await?;
+        let queued = scene.queued_show().await?;
         let quiet = scene.show().await?;
         let fewest = scene.seats.len().div_ceil(SEATS_PER_CUSTOMER);
         let customers = scene.customers(size.connections.max(fewest));
@@ -176,10 +174,8 @@ impl Offered for Mixed<'_> {
         let pace = Pace::during(rate, seconds);
         // At the beginning there is nothing to pay for, and holds take the place of payments.
         let holds = pace.count * (HOLD_PERCENT + 1) / 100 + 100;
-        let mut shows = Vec::new();
-        for _ in 0..holds.div_ceil(self.fixed.seats.len() as u64) {
-            shows.push(OnSale::of(self.scene.show().await?));
-        }
+        let shows = self.scene.shows(holds).await?;
+        let shows = shows.into_iter().map(OnSale::of).collect();
         let sale = Arc::new(Sale::of(self.fixed.clone(), shows));
         let mut users = mem::take(&mut self.users);
         for user in &mut users {

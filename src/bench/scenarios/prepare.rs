@@ -2,24 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::super::{Size, scene::Scene};
+use super::super::{Size, crowd::Pace, scene::Scene};
 
 /// Customers with points and a place in a queue, the seats of a show that sells, a show where nothing happens.
 pub(in super::super) async fn run(scene: &mut Scene, size: Size) -> anyhow::Result<Value> {
-    let room = json!({"admit_per_second": 1, "max_active": 1, "pass_seconds": 7_200});
-    let queued = scene.show_with(json!({"waiting_room": room})).await?;
+    let queued = scene.queued_show().await?;
     let quiet = scene.show().await?;
-    let mut shows = Vec::new();
-    // Seats enough for a run of several minutes.
-    let (rate, seats) = (size.rate * 0.1, scene.seats.len());
-    let mut left = super::super::crowd::Pace::during(rate, size.seconds).count;
-    loop {
-        shows.push(scene.show().await?);
-        left = left.saturating_sub(seats as u64);
-        if left == 0 {
-            break;
-        }
-    }
+    // Seats enough for the whole run: one call in ten holds one.
+    let holds = Pace::during(size.rate * 0.1, size.seconds).count;
+    let shows = scene.shows(holds).await?;
     let customers = scene.customers(size.users);
     scene.charge(&customers).await?;
     let entries = scene.enter(&queued, &customers).await?;

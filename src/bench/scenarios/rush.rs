@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::super::{
@@ -10,7 +11,7 @@ use super::super::{
     line::{Line, Wish},
     machine::Machine,
     report::{Finding, Report},
-    scene::{Customer, Scene, text},
+    scene::{Customer, Scene},
 };
 
 /// What everybody wants.
@@ -60,15 +61,13 @@ pub(in super::super) async fn run(
     let holds = measured.call("hold");
     let (won, asked) = (holds.created.count(), holds.all.count());
     let path = format!("/v1/shows/{}/seats/status", rush.show);
+    let held_in = |answer: &Value| {
+        let statuses = answer["statuses"].as_str().unwrap_or_default();
+        statuses.bytes().filter(|status| *status == b'h').count()
+    };
     // The read side has shown the show before: it follows within moments, and is asked until the seats are held.
-    let statuses = scene
-        .read_until(&path, |answer| {
-            let statuses = answer["statuses"].as_str().unwrap_or_default();
-            statuses.bytes().filter(|status| *status == b'h').count() >= wanted
-        })
-        .await?;
-    let statuses = text(&statuses, "statuses")?;
-    let held = statuses.bytes().filter(|status| *status == b'h').count();
+    let answer = scene.read_until(&path, |answer| held_in(answer) >= wanted);
+    let held = held_in(&answer.await?);
     let lost = holds.refused.get("seats_unavailable").copied();
     let unserved = holds.unknown + holds.failed.values().sum::<u64>();
     Ok(Report {

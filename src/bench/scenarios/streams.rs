@@ -154,8 +154,7 @@ impl Stage {
                 })
             }
             Streamed::Queue => {
-                let room = json!({"admit_per_second": 1, "max_active": 1, "pass_seconds": 7_200});
-                let show = scene.show_with(json!({"waiting_room": room})).await?;
+                let show = scene.queued_show().await?;
                 let customers = scene.customers(size.users);
                 let entries = scene.enter(&show, &customers).await?;
                 let path = |entry| format!("/v1/waiting-room/{show}/entries/{entry}/stream");

@@ -20,7 +20,7 @@ use super::super::{
     line::{Line, Side, own},
     machine::Machine,
     report::{Figure, Finding, Report},
-    requests::request,
+    requests::{post, request},
     scene::{Customer, Scene},
 };
 
@@ -129,8 +129,7 @@ impl User for Usher {
         let customer = usize::try_from(n).unwrap_or_default();
         let room = self.room.clone();
         let bearer = &room.customers[customer].bearer;
-        let enter = request(
-            "POST",
+        let enter = post(
             self.line.commands,
             &room.path,
             &[("authorization", bearer)],
