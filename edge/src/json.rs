@@ -1,6 +1,6 @@
 //! JSON bodies: read strictly, answered plainly.
 
-use std::error::Error;
+use std::{error::Error, time::Duration};
 
 use axum::{
     RequestExt,
@@ -13,6 +13,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, LengthLimitError};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::error::Category;
+use tokio::time::{Instant, timeout_at};
 
 use crate::problem::Problem;
 
@@ -21,11 +22,15 @@ pub const MAX_NESTING: usize = 64;
 /// Most frames of an over-long body that are read and thrown away, so that the client, still sending, gets to read the
 /// answer. A frame is at most some hundred KiB; the request's deadline bounds the time.
 const MAX_DISCARDED_FRAMES: usize = 2_048;
+/// How long a body may take, and how much longer for each part of so many bytes that came: about 256 kbit/s. A request that is being answered takes
+/// one of a bounded number of slots, which a body that is never sent must not hold until the request's deadline.
+const BODY_PATIENCE: Duration = Duration::from_secs(2);
+const BYTES_PER_SECOND: usize = 32 * 1024;
 
 /// A JSON body: extracted from a request, or answered.
 ///
 /// Extraction refuses, each as a [`Problem`]: another content type (415 `unsupported_media_type`), a body over the route's limit
-/// (413 `body_too_large`), what isn't JSON or is nested deeper than [`MAX_NESTING`] (400 `malformed_json`), a field that the type
+/// (413 `body_too_large`), one that comes too slowly (408 `body_timeout`), what isn't JSON or is nested deeper than [`MAX_NESTING`] (400 `malformed_json`), a field that the type
 /// doesn't know (400 `unknown_field`, where the type denies them), and a missing field or one of another type
 /// (400 `invalid_field`). The last three name the place: `at` (a path), `line`, `column`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -56,7 +61,9 @@ impl<S: Send + Sync> FromRequest<S> for JsonBytes {
                 "the body must be JSON, with Content-Type: application/json",
             ));
         }
-        read(request.into_limited_body()).await.map(Self)
+        read(request.into_limited_body(), BODY_PATIENCE)
+            .await
+            .map(Self)
     }
 }
 
@@ -158,9 +165,15 @@ fn is_json(headers: &HeaderMap) -> bool {
         || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-async fn read(mut body: Body) -> Result<Bytes, Problem> {
+async fn read(mut body: Body, patience: Duration) -> Result<Bytes, Problem> {
     let mut buffer = BytesMut::new();
-    while let Some(frame) = body.frame().await {
+    let begun = Instant::now();
+    loop {
+        let earned = Duration::from_millis((buffer.len() * 1_000 / BYTES_PER_SECOND) as u64);
+        let frame = timeout_at(begun + patience + earned, body.frame()).await;
+        let Some(frame) = frame.map_err(|_| too_slow(buffer.len()))? else {
+            break;
+        };
         match frame {
             Ok(frame) => {
                 if let Ok(data) = frame.into_data() {
@@ -189,6 +202,14 @@ async fn read(mut body: Body) -> Result<Bytes, Problem> {
     Ok(buffer.freeze())
 }
 
+fn too_slow(received: usize) -> Problem {
+    Problem::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "body_timeout",
+        format!("only {received} bytes of the body came in the time it may take; nothing was done"),
+    )
+}
+
 async fn discard(mut body: Body) {
     for _ in 0..MAX_DISCARDED_FRAMES {
         match body.frame().await {
@@ -214,6 +235,7 @@ fn is_over_limit(error: &axum::Error) -> bool {
 mod tests {
     use axum::extract::DefaultBodyLimit;
     use axum::{Router, routing::post};
+    use futures::StreamExt;
     use serde::Deserialize;
     use tower::ServiceExt;
 
@@ -303,5 +325,18 @@ mod tests {
             send("application/json", long).await,
             StatusCode::PAYLOAD_TOO_LARGE
         );
+    }
+
+    #[tokio::test]
+    async fn a_body_that_stops_coming_is_not_waited_for_but_each_part_of_it_earns_time() {
+        let patience = Duration::from_millis(20);
+        let begun = Instant::now();
+        let part = Bytes::from(vec![b' '; BYTES_PER_SECOND / 20]);
+        let stuck = futures::stream::iter([Ok::<_, std::io::Error>(part)])
+            .chain(futures::stream::pending());
+        let problem = read(Body::from_stream(stuck), patience).await.unwrap_err();
+        assert_eq!(problem.code(), "body_timeout");
+        assert!(problem.detail().contains("1638 bytes"), "{problem:?}");
+        assert!(begun.elapsed() >= patience + Duration::from_millis(49));
     }
 }
