@@ -55,6 +55,7 @@ codes! {
     INSUFFICIENT_POINTS = "insufficient_points" UNPROCESSABLE_ENTITY;
     INVALID_CREDENTIALS = "invalid_credentials" UNAUTHORIZED;
     INVALID_FIELD = "invalid_field" UNPROCESSABLE_ENTITY;
+    INVALID_RECEIPT = "invalid_receipt" BAD_REQUEST;
     INVALID_REFRESH_TOKEN = "invalid_refresh_token" UNAUTHORIZED;
     INVALID_SEATING_PLAN = "invalid_seating_plan" UNPROCESSABLE_ENTITY;
     INVALID_SELECTION = "invalid_selection" BAD_REQUEST;

@@ -39,7 +39,7 @@ pub(crate) async fn enter(
 ) -> Result<(StatusCode, Json<EntryBody>), Problem> {
     principal.require(Role::Customer)?;
     let customer = principal.id.into();
-    let receipt = receipt(&state, show, customer, &headers);
+    let receipt = receipt(&state, show, customer, &headers)?;
     let entered = state.rooms.enter(show, customer, receipt.as_ref()).await;
     match entered.map_err(failed(&state))? {
         Entered::New(standing) => {

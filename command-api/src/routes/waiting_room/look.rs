@@ -28,7 +28,7 @@ pub(crate) async fn look(
 ) -> Result<Json<EntryBody>, Problem> {
     principal.require(Role::Customer)?;
     let customer = principal.id.into();
-    let receipt = receipt(&state, show, customer, &headers);
+    let receipt = receipt(&state, show, customer, &headers)?;
     let entry = find(&state, show, entry, customer, receipt.as_ref()).await?;
     Ok(Json(entry))
 }

@@ -27,7 +27,8 @@ use uuid::Uuid;
 use crate::{
     AppState,
     call::OrganizerCall,
-    error::waiting_room_failed,
+    codes,
+    error::{problem, waiting_room_failed},
     waiting_room::{RECEIPT_HEADER, Receipt, Standing, State, rooms::Error},
 };
 
@@ -149,15 +150,26 @@ pub(crate) struct FlowBody {
     position: Position,
 }
 
-/// The receipt that a request shows, where it is this customer's, for this show.
+/// The receipt that a request shows. One that is no good is refused, not left out: without it the customer would get a new place further back.
 fn receipt(
     state: &AppState,
     show: ShowId,
     customer: CustomerId,
     headers: &HeaderMap,
-) -> Option<Receipt> {
-    let text = headers.get(RECEIPT_HEADER)?.to_str().ok()?;
-    state.tickets.read_receipt(show, customer, text)
+) -> Result<Option<Receipt>, Problem> {
+    let Some(text) = headers.get(RECEIPT_HEADER) else {
+        return Ok(None);
+    };
+    let receipt = text.to_str().ok();
+    receipt
+        .and_then(|text| state.tickets.read_receipt(show, customer, text))
+        .map(Some)
+        .ok_or_else(|| {
+            problem(
+                codes::INVALID_RECEIPT,
+                "Queue-Receipt holds no receipt of this customer's for this show; without the header the request goes on",
+            )
+        })
 }
 
 fn failed(state: &AppState) -> impl Fn(Error) -> Problem {

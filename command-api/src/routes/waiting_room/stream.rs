@@ -60,7 +60,7 @@ pub(crate) async fn stream(
     let permit = permit
         .map_err(|_| problem(codes::OVERLOADED, "too many streams are open").retry_after(RETRY))?;
     let customer = principal.id.into();
-    let receipt = receipt(&state, show, customer, &headers);
+    let receipt = receipt(&state, show, customer, &headers)?;
     let first = find(&state, show, entry, customer, receipt.as_ref()).await?;
     let seen = headers.get("last-event-id");
     let follower = Follower {

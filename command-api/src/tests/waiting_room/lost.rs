@@ -123,6 +123,23 @@ async fn a_receipt_that_comes_too_late_is_no_place() {
 }
 
 #[tokio::test]
+async fn a_receipt_that_is_none_is_refused_instead_of_a_new_place_given() {
+    let api = Api::start().await;
+    let show = api.open_room(fast()).await;
+    let entries = enter_all(&api, &show, 1..=2).await;
+    let api = api.restart().await;
+    let path = format!("/v1/waiting-room/{show}/entries");
+    for receipt in ["torn", entries[0]["receipt"].as_str().unwrap()] {
+        let receipt = Some(("queue-receipt", receipt));
+        api.send_as(2, Method::POST, &path, receipt, Value::Null)
+            .await
+            .refused(400, "invalid_receipt");
+    }
+    let kept = api.entry(2, &show, &entries[1]).await.is(200);
+    assert_eq!(kept["queue_number"], entries[1]["queue_number"]);
+}
+
+#[tokio::test]
 async fn who_was_served_does_not_come_back_by_an_old_receipt() {
     let api = Api::start().await;
     let show = api.open_room(fast()).await;
