@@ -11,11 +11,13 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::http::HeaderMap;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use serde::Deserialize;
 
 /// Proxies that a request may have passed: more are not looked through.
 const MAX_HOPS: usize = 16;
+/// Bits before the IPv4 address in an IPv6 address that holds one (RFC 4291 2.5.5.2).
+const MAPPED_PREFIX: u8 = 96;
 
 /// Where a request came from, as the accept loop saw it (an extension of the request).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +44,7 @@ impl Networks {
             let single = || text.parse().map(|ip: IpAddr| IpNet::from(ip)).ok();
             block
                 .or_else(single)
+                .map(unmapped)
                 .ok_or_else(|| NoNetwork(text.to_owned()))
         };
         texts.iter().map(read).collect::<Result<_, _>>().map(Self)
@@ -51,6 +54,19 @@ impl Networks {
     pub fn contain(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
+}
+
+/// An IPv4 network that is written as IPv6 (`::ffff:10.0.0.0/104`), as the IPv4 network that addresses are compared with.
+fn unmapped(network: IpNet) -> IpNet {
+    let IpNet::V6(wide) = network else {
+        return network;
+    };
+    let length = wide.prefix_len().checked_sub(MAPPED_PREFIX);
+    let address = wide.addr().to_ipv4_mapped();
+    let narrow = address
+        .zip(length)
+        .map(|(v4, length)| Ipv4Net::new(v4, length));
+    narrow.and_then(Result::ok).map_or(network, IpNet::from)
 }
 
 /// The header that the proxies append to. Only one is read: a proxy hands on what a client wrote into the other.
@@ -269,6 +285,22 @@ mod tests {
         assert_ne!(counted("2001:db8:1:3::1"), "2001:db8:1:2::");
         assert_eq!(counted("::ffff:192.0.2.1"), "192.0.2.1");
         assert_eq!(counted("192.0.2.1"), "192.0.2.1");
+    }
+
+    #[test]
+    fn a_network_written_as_ipv6_is_the_network_that_it_maps() {
+        let networks = Networks::read(&["::ffff:10.0.0.0/104", "::ffff:192.0.2.1"]).unwrap();
+        for (address, is_in) in [
+            ("10.9.9.9", true),
+            ("192.0.2.1", true),
+            ("192.0.2.2", false),
+        ] {
+            assert_eq!(
+                networks.contain(address.parse().unwrap()),
+                is_in,
+                "{address}"
+            );
+        }
     }
 
     #[test]
