@@ -98,7 +98,7 @@ impl EmailDigests {
     /// The digest of an address, normalised first: 64 hexadecimal digits.
     pub fn digest(&self, email: &str) -> String {
         let tag = hmac::sign(&self.0, normalised_email(email).as_bytes());
-        hex(tag.as_ref())
+        hex::encode(tag.as_ref())
     }
 }
 
@@ -106,15 +106,6 @@ impl std::fmt::Debug for EmailDigests {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("EmailDigests(..)")
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .map(|nibble| char::from(DIGITS[usize::from(nibble)]))
-        .collect()
 }
 
 #[cfg(test)]

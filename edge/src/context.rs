@@ -1,6 +1,6 @@
 //! Who asked, when, and under which trace: what handlers put into the metadata of events.
 
-use std::{convert::Infallible, fmt::Write as _, sync::Arc, time::Instant};
+use std::{convert::Infallible, sync::Arc, time::Instant};
 
 use axum::{
     extract::FromRequestParts,
@@ -96,11 +96,7 @@ fn random_hex<const N: usize>() -> String {
         .expect("the generator of aws-lc fails only where the machine has no entropy at all");
     // An id of zeros means "none"; one bit keeps ours from being it.
     bytes[0] |= 1;
-    let mut text = String::with_capacity(2 * N);
-    for byte in bytes {
-        write!(text, "{byte:02x}").expect("writing into a string can't fail");
-    }
-    text
+    hex::encode(bytes)
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use crate::{
     process_managers::meter::Meter,
     state::Core,
     waiting_room::{
-        Depth, Error as StoreError, Limits, Notice, Rooms, SILENCE, deal, hex, public_value,
+        Depth, Error as StoreError, Limits, Notice, Rooms, SILENCE, deal, public_value,
         rooms::Error, seed_name,
     },
 };
@@ -297,7 +297,7 @@ impl Leader<'_> {
         } else {
             let seed = self.keys.create_secret(&seed_name(show)).await?;
             let draw = Draw {
-                seed: hex(seed.expose()),
+                seed: hex::encode(seed.expose()),
                 public_value: public_value(&lobby),
                 entries: lobby.len() as u64,
                 last_number: last.number,

@@ -40,7 +40,7 @@ use domain::{
 };
 
 pub use self::{
-    draw::{commitment, deal, drawn_order, hex, public_value, seed_name},
+    draw::{commitment, deal, drawn_order, public_value, seed_name},
     in_process::InProcessWaitingRoom,
     redis::RedisWaitingRoom,
     rooms::Rooms,

@@ -10,7 +10,7 @@ use domain::{
 use event_store::Position;
 
 use super::*;
-use crate::waiting_room::{deal, hex, public_value};
+use crate::waiting_room::{deal, public_value};
 
 const ENTRANTS: u128 = 40;
 
@@ -44,7 +44,7 @@ async fn check_draw(api: &Api, drawn: &[(domain::waiting_room::Entrant, u64)]) {
     let seed: Vec<u8> = (0..32)
         .map(|at| u8::from_str_radix(&draw.seed[2 * at..2 * at + 2], 16).unwrap())
         .collect();
-    assert_eq!(*commitment, hex(digest(&SHA256, &seed).as_ref()));
+    assert_eq!(*commitment, hex::encode(digest(&SHA256, &seed).as_ref()));
     let lobby: Vec<_> = drawn.iter().map(|(entrant, _)| *entrant).collect();
     assert_eq!(draw.public_value, public_value(&lobby));
     for dealt in deal(draw, &lobby) {
