@@ -66,6 +66,7 @@ async fn main() {
         kafka: options.clone(),
         integration: Vec::new(),
         route: Arc::new(|_| Vec::new()),
+        status: relay::Status::default(),
     };
     let bus = KafkaBus::new(options.clone());
     let began = Instant::now();

@@ -140,7 +140,7 @@ impl Parts {
             self.start_audit(&mut served).await?;
         }
         if self.roles.has(Role::Relay) {
-            self.start_relay().await?;
+            self.start_relay(&mut served).await?;
         }
         if self.roles.has(Role::CommandApi) || self.roles.has(Role::ProcessManagers) {
             self.start_commands(&mut served).await?;

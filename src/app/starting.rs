@@ -124,11 +124,13 @@ impl Parts {
     }
 
     /// Where projections follow the log itself, there is nothing to relay.
-    pub(super) async fn start_relay(&self) -> anyhow::Result<()> {
+    pub(super) async fn start_relay(&self, served: &mut Served) -> anyhow::Result<()> {
         let Some(kafka) = self.adapters.kafka()? else {
             return Ok(());
         };
+        let status = relay::Status::default();
         let deps = relay::Deps {
+            status: status.clone(),
             log: self.adapters.log().await?.log.clone(),
             leases: self.adapters.leases().await?,
             holder: self.holder,
@@ -137,6 +139,11 @@ impl Parts {
             integration: integration::TOPICS.map(str::to_owned).into(),
             route: Arc::new(integration::route),
         };
+        // Commands are carried out while the brokers are away; a process that called itself unready would carry out none.
+        if !self.roles.has(Role::CommandApi) {
+            let check = move || ready(status.check());
+            served.checks.push(Readiness::new("relay", check));
+        }
         let relaying = &self.stages.relaying;
         // The relay has logged why it can't go on: the process stays, unready.
         let relay = relay::run(deps, relaying.end.clone());

@@ -16,11 +16,14 @@ async fn kafka_is_stopped_and_comes_back() {
         return;
     };
     for _ in 0..rounds() {
-        let kafka = &mut turn.stage.servers.kafka;
-        under_load(&turn.stage.cluster, "Kafka stopped for 10 s", async |_| {
+        let (cluster, kafka) = (&turn.stage.cluster, &mut turn.stage.servers.kafka);
+        under_load(cluster, "Kafka stopped for 10 s", async |_| {
             kafka.stop().await;
             tokio::time::sleep(AWAY).await;
+            let relay = cluster.leading_relay().await;
+            assert!(!cluster.is_ready(relay).await, "{relay} relays nothing");
             kafka.restart().await;
+            cluster.until_ready(relay).await;
         })
         .await;
     }

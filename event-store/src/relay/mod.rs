@@ -23,11 +23,11 @@ mod tests;
 
 use std::{
     fmt,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use uuid::Uuid;
@@ -48,6 +48,8 @@ pub const LEASE: &str = "relay";
 
 /// How long a leader waits before it starts over, after the brokers, the log or the leases failed it.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How long the brokers may owe an acknowledgement before the relay calls itself unready.
+const SILENCE: Duration = Duration::from_secs(5);
 
 /// The topics for others that an event goes to, beside the log's own.
 pub type Route = Arc<dyn Fn(&RecordedEvent) -> Vec<&'static str> + Send + Sync>;
@@ -69,6 +71,58 @@ pub struct Deps {
     pub integration: Vec<String>,
     /// The topics for others that an event goes to.
     pub route: Route,
+    /// Where it says how it fares.
+    pub status: Status,
+}
+
+/// How a relay fares, for whoever asks whether its process is ready.
+#[derive(Debug, Clone, Default)]
+pub struct Status(Arc<Mutex<Fares>>);
+
+#[derive(Debug, Default)]
+struct Fares {
+    failure: Option<String>,
+    /// Since when the brokers owe an acknowledgement.
+    waits_since: Option<Instant>,
+}
+
+impl Status {
+    /// Nothing is amiss, as for whoever stands by; or why the leader does not relay.
+    ///
+    /// # Errors
+    /// What the brokers, the log or the leases failed it with last, or for how long the brokers have not answered.
+    pub fn check(&self) -> Result<(), String> {
+        let fares = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(failure) = &fares.failure {
+            return Err(failure.clone());
+        }
+        match fares.waits_since.map(|since| since.elapsed()) {
+            Some(waited) if waited >= SILENCE => Err(format!(
+                "the brokers have not acknowledged anything for {} s",
+                waited.as_secs()
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn fails(&self, failure: String) {
+        self.set(Fares {
+            failure: Some(failure),
+            waits_since: None,
+        });
+    }
+
+    /// All is well; the brokers have owed an acknowledgement since then.
+    fn waits_since(&self, waits_since: Option<Instant>) {
+        self.set(Fares {
+            failure: None,
+            waits_since,
+        });
+    }
+
+    fn set(&self, fares: Fares) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = fares;
+    }
 }
 
 impl fmt::Debug for Deps {
@@ -152,6 +206,7 @@ async fn lead(
         ended = serve(deps, lease, stop) => ended,
     };
     metrics::relay_leads(false);
+    deps.status.waits_since(None);
     info!(term = lease.term, "this process relays no more");
     ended
 }
@@ -168,6 +223,7 @@ async fn serve(deps: &Deps, lease: &Lease, stop: &CancellationToken) -> Result<(
             Err(error @ Error::Unavailable(_)) => {
                 warn!(%error, "the relay starts over from the topic's tails");
                 metrics::relay_restarted();
+                deps.status.fails(error.to_string());
                 tokio::select! {
                     () = sleep(PAUSE) => {}
                     () = stop.cancelled() => {}
@@ -183,5 +239,6 @@ async fn session(deps: &Deps, lease: &Lease, stop: &CancellationToken) -> Result
     topic::ensure(&deps.kafka, &deps.integration).await?;
     let tails = tails::read(deps).await?;
     let mut session = session::Session::start(deps, lease, tails)?;
+    deps.status.waits_since(None);
     session.run(stop).await
 }

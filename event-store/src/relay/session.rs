@@ -64,6 +64,8 @@ struct Sending {
     last: Mark,
     /// When its first event was recorded.
     since: DateTime<Utc>,
+    /// When it was begun to be sent.
+    begun: Instant,
 }
 
 /// See the module's documentation.
@@ -187,6 +189,8 @@ impl<'a> Session<'a> {
             self.acknowledged = first.last;
             self.sending.pop_front();
         }
+        let oldest = self.sending.front().map(|sending| sending.begun);
+        self.deps.status.waits_since(oldest);
         let now = Instant::now();
         if self.acknowledged.position > self.marked && now >= self.next_watermark {
             self.watermark()?;
@@ -231,7 +235,11 @@ impl<'a> Session<'a> {
             batch: Batch::open(),
             last: Mark::of(last),
             since: first.recorded_at,
+            begun: Instant::now(),
         };
+        if self.sending.is_empty() {
+            self.deps.status.waits_since(Some(sending.begun));
+        }
         if page.iter().any(|event| self.is_new(event)) {
             self.claim(sending.last.position).await?;
         }

@@ -14,7 +14,7 @@ use tokio::{sync::watch, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
-use super::{Deps, Error, Route, run};
+use super::{Deps, Error, Route, Status, run};
 use crate::{
     bus::{Bus, Cursor, KafkaBus, Topic, kafka::Options},
     clock::SystemClock,
@@ -162,6 +162,7 @@ impl Relayed {
             kafka: self.options.clone(),
             integration: self.integration.clone(),
             route: Arc::clone(&self.route),
+            status: Status::default(),
         }
     }
 

@@ -11,11 +11,11 @@ use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     config::FromClientConfigAndContext,
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Error, run,
+    Error, SILENCE, Status, run,
     testing::{MemoryLeases, Relayed},
 };
 use crate::{
@@ -318,4 +318,19 @@ async fn a_topic_that_forgets_is_refused() {
     let ended = timeout(PATIENCE, run(relayed.deps(), CancellationToken::new())).await;
     let error = ended.expect("it ends").unwrap_err().to_string();
     assert!(error.contains("has retention.ms=604800000"), "{error}");
+}
+
+#[test]
+fn a_relay_says_what_failed_it_or_for_how_long_the_brokers_owe_an_answer() {
+    let status = Status::default();
+    assert_eq!(status.check(), Ok(()));
+    status.waits_since(Some(Instant::now()));
+    assert_eq!(status.check(), Ok(()));
+    status.waits_since(Instant::now().checked_sub(SILENCE));
+    let waits = "the brokers have not acknowledged anything for 5 s";
+    assert_eq!(status.check(), Err(waits.to_owned()));
+    status.fails("no broker".to_owned());
+    assert_eq!(status.check(), Err("no broker".to_owned()));
+    status.waits_since(None);
+    assert_eq!(status.check(), Ok(()));
 }

@@ -158,7 +158,8 @@ impl Cluster {
         }
     }
 
-    /// The deadline is the longest there is: a machine may be slow without being at fault.
+    /// The deadline is the longest there is: a machine may be slow without being at fault. One thread a process: there are five times more
+    /// processes than processors.
     fn write_config(&self) {
         let Stores {
             log,
@@ -170,7 +171,7 @@ impl Cluster {
         } = &self.stores;
         let (topic, key) = (&self.topic, self.key());
         let text = format!(
-            "[log]\nurl = \"{log}\"\n[bus]\nurl = \"kafka:{brokers}\"\ntopic = \"{topic}\"\npartitions = {PARTITIONS}\nreplication = 1\n\
+            "[server]\nworker_threads = 1\n[log]\nurl = \"{log}\"\n[bus]\nurl = \"kafka:{brokers}\"\ntopic = \"{topic}\"\npartitions = {PARTITIONS}\nreplication = 1\n\
              [read_model]\nurl = \"{read_model}\"\n[key_store]\nurl = \"{key_store}\"\n\
              [waiting_room]\nurl = \"{waiting_room}\"\n\
              [auth]\nsigning_key = \"{}\"\ntrusted_keys = [\"{}\"]\n[executor]\ndeadline_ms = 9000\n[telemetry]\nformat = \"json\"\n",
@@ -301,6 +302,14 @@ impl Cluster {
     /// Whether a process says that it is ready.
     pub async fn is_ready(&self, member: &str) -> bool {
         self.member(member).is_ready().await.is_ok()
+    }
+
+    /// Waits until a process says that it is ready.
+    ///
+    /// # Panics
+    /// Where it does not.
+    pub async fn until_ready(&self, member: &str) {
+        self.member(member).until_ready(&self.home).await;
     }
 
     /// The relay that says that it leads, once one does.
