@@ -19,7 +19,7 @@ mod scene;
 
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use clap::ValueEnum;
 use serde_json::Value;
 
@@ -130,6 +130,12 @@ impl Size {
 /// # Errors
 /// What kept it from being played. What it found to be wrong is in the report.
 pub async fn run(settings: &Settings, arguments: &Bench) -> anyhow::Result<Report> {
+    let searches = matches!(arguments.scenario, Scenario::Mixed | Scenario::Journeys);
+    ensure!(
+        searches || !arguments.find_limit,
+        "--find-limit raises the rate of mixed and journeys; {} has none to raise",
+        arguments.scenario.name()
+    );
     let size = Size::of(arguments);
     machine::allow_files((size.connections + OTHER_FILES) as u64)?;
     let mut scene = Scene::of(arguments, settings)?;
