@@ -38,7 +38,7 @@ use uuid::Uuid;
 /// Commands a second: the rate of the goal.
 const RATE: usize = 500;
 /// How long commands are sent before any is watched, and while they are. The broker needs its time until its code is compiled.
-const WARM_UP: Duration = Duration::from_secs(30);
+const WARM_UP: Duration = Duration::from_mins(2);
 const SPAN: Duration = Duration::from_mins(1);
 /// One command of so many is watched: the reads share the machine with what is measured.
 const WATCHED: usize = 100;

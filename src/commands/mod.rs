@@ -19,6 +19,7 @@ use std::{
 };
 
 use anyhow::Context;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::{
     cli::{Audit, Cli, Command, Migrate, Serve},
@@ -90,9 +91,19 @@ fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// The runtime of a command.
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread()
+/// The runtime of a command, with a thread for each processor.
+fn runtime() -> anyhow::Result<Runtime> {
+    runtime_of(0)
+}
+
+/// A runtime of so many threads; of 0, with one for each processor.
+fn runtime_of(threads: usize) -> anyhow::Result<Runtime> {
+    let mut builder = Builder::new_multi_thread();
+    if threads > 0 {
+        builder.worker_threads(threads);
+    }
+    builder
         .enable_all()
-        .build()?)
+        .build()
+        .context("the threads that do the work were not started")
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use command_api::failpoints::Failpoints;
 
-use super::{print, runtime};
+use super::{print, runtime_of};
 use crate::{
     app::{App, AppConfig},
     cli::Serve,
@@ -20,7 +20,7 @@ pub(super) fn run(settings: Settings, arguments: &Serve) -> anyhow::Result<ExitC
     let failpoints = arguments
         .abort_at
         .map_or_else(Failpoints::default, Failpoints::abort_at);
-    runtime()?.block_on(serve(AppConfig {
+    runtime_of(settings.server.worker_threads)?.block_on(serve(AppConfig {
         failpoints,
         ..AppConfig::new(settings)
     }))

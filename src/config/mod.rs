@@ -64,6 +64,8 @@ pub struct Server {
     pub max_connections: usize,
     /// Requests at a time.
     pub max_requests_in_flight: usize,
+    /// Threads; 0 is one for each processor.
+    pub worker_threads: usize,
     /// Milliseconds.
     pub header_read_timeout_ms: u64,
     /// Seconds.
@@ -257,6 +259,7 @@ impl Settings {
         let Server {
             max_connections,
             max_requests_in_flight,
+            worker_threads,
             header_read_timeout_ms,
             start_seconds,
             shutdown_seconds,
@@ -268,6 +271,7 @@ impl Settings {
             max_requests_in_flight as u64,
             1..=1_000_000,
         )?;
+        within("server.worker_threads", worker_threads as u64, 0..=1_024)?;
         within(
             "server.header_read_timeout_ms",
             header_read_timeout_ms,
