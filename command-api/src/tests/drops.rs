@@ -11,7 +11,7 @@ use domain::{
     },
     ids::{CustomerId, DropId},
 };
-use event_store::{Position, log::RecordedEvent};
+use event_store::{Position, RecordedEvent};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -184,7 +184,7 @@ fn two_hundred_thousand_are_drawn_exactly() {
     let noon = Utc.timestamp_opt(1_800_000_000, 0).unwrap();
     let drop_id = DropId(Uuid::from_u128(1));
     let mut drop = FairDrop::default();
-    let mut ask = |drop: &mut FairDrop, command: &Command, minutes: i64| {
+    let ask = |drop: &mut FairDrop, command: &Command, minutes: i64| {
         let now = noon + TimeDelta::minutes(minutes);
         for event in drop.due(now) {
             drop.evolve(&event);
