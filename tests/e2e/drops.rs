@@ -208,7 +208,7 @@ async fn an_entry_counts_once_whoever_repeats_it(app: TestApp) {
     assert_eq!(found["entries"], 61);
     drop.close(&app, &json!(null))
         .await
-        .refused(400, "invalid_json");
+        .refused(400, "invalid_field");
     drop.close(&app, &json!({})).await.expect(200);
     drop.until_over(&app).await;
     app.finish().await;

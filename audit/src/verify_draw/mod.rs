@@ -117,7 +117,7 @@ impl<'a> Check<'a> {
                 ));
             }
         }
-        let is_before = |sealed, told| sealed < told;
+        let is_before = |sealed, told| sealed <= told;
         let beacon_at = proof.beacon.as_ref().map(|beacon| beacon.recorded_at);
         let rests_on_beacon = proof.fairness == "beacon";
         if rests_on_beacon

@@ -129,7 +129,7 @@ fn a_swapped_beacon_is_refused() {
     proof["beacon"]["value"] = json!("another value");
     refused(&proof, "the lot of entry");
     let mut early = published();
-    early["beacon"]["recorded_at"] = early["sealed_at"].clone();
+    early["beacon"]["recorded_at"] = json!("2020-01-01T00:00:00Z");
     refused(&early, "before the list was sealed");
 }
 
