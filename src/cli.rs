@@ -157,10 +157,29 @@ pub struct Bench {
 }
 
 /// `frontrow audit`.
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Subcommand)]
 pub enum Audit {
     /// Check the log and the read model: exit status 0 clean, 1 findings, 2 could not run
     Verify,
+    /// Check the published proof of a drop, without a server: exit status 0 verified, 1 findings, 2 could not be read
+    VerifyDraw(VerifyDraw),
+}
+
+/// `frontrow audit verify-draw`.
+#[derive(Debug, Args)]
+pub struct VerifyDraw {
+    /// The proof, as `GET /v1/drops/{id}/proof` answers it; "-" for standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// An entry that must be in the list, and of which all is shown
+    #[arg(long, value_name = "ID")]
+    pub entry: Option<Uuid>,
+    /// The commitment as it was published when the drop was opened
+    #[arg(long, value_name = "HEX")]
+    pub commitment: Option<String>,
+    /// The root as it was published when the drop closed
+    #[arg(long, value_name = "HEX")]
+    pub root: Option<String>,
 }
 
 /// `frontrow migrate`.

@@ -1,6 +1,6 @@
 //! Topics for outsiders: second records of some events, which the relay sends beside the log's own.
 
-use domain::{Aggregate, payment::Payment, show::Show, waiting_room::WaitingRoom};
+use domain::{Aggregate, drop::FairDrop, payment::Payment, show::Show, waiting_room::WaitingRoom};
 use event_store::RecordedEvent;
 
 /// A hold ran out: its seats are free again.
@@ -9,9 +9,19 @@ const SEAT_EXPIRED: &str = "seat.expired";
 const PAYMENT_COMPLETED: &str = "payment.completed";
 /// Passes from a waiting room ran out unused: their places in it are others'.
 const QUEUE_EXPIRED: &str = "queue.expired";
+/// Entries of a drop were accepted.
+const WAITING_QUEUE: &str = "waiting-queue-topic";
+/// Entries of a drop were drawn, or their winners paid or forfeited.
+const RESULT_NOTIFICATION: &str = "result-notification-topic";
 
 /// Every topic that [`route`] may name.
-pub const TOPICS: [&str; 3] = [SEAT_EXPIRED, PAYMENT_COMPLETED, QUEUE_EXPIRED];
+pub const TOPICS: [&str; 5] = [
+    SEAT_EXPIRED,
+    PAYMENT_COMPLETED,
+    QUEUE_EXPIRED,
+    WAITING_QUEUE,
+    RESULT_NOTIFICATION,
+];
 
 /// The topics that an event goes to. Names alone decide: payloads are for the receivers to read.
 pub fn route(event: &RecordedEvent) -> Vec<&'static str> {
@@ -22,6 +32,10 @@ pub fn route(event: &RecordedEvent) -> Vec<&'static str> {
         vec![PAYMENT_COMPLETED]
     } else if kind == (WaitingRoom::TYPE, "PassesExpired") {
         vec![QUEUE_EXPIRED]
+    } else if kind == (FairDrop::TYPE, "EntriesRecorded") {
+        vec![WAITING_QUEUE]
+    } else if kind.0 == FairDrop::TYPE && matches!(kind.1, "EntriesDrawn" | "WinnersSettled") {
+        vec![RESULT_NOTIFICATION]
     } else {
         Vec::new()
     }
@@ -30,7 +44,7 @@ pub fn route(event: &RecordedEvent) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
-    use domain::{payment, show, stored::event_types, waiting_room};
+    use domain::{drop, payment, show, stored::event_types, waiting_room};
     use event_store::{Position, StreamId};
     use uuid::Uuid;
 
@@ -59,16 +73,21 @@ mod tests {
         let shows = event_types::<show::Event>().iter();
         let payments = event_types::<payment::Event>().iter();
         let rooms = event_types::<waiting_room::Event>().iter();
+        let drops = event_types::<drop::Event>().iter();
         let routed: Vec<_> = shows
             .map(|name| event(Show::TYPE, name))
             .chain(payments.map(|name| event(Payment::TYPE, name)))
             .chain(rooms.map(|name| event(WaitingRoom::TYPE, name)))
+            .chain(drops.map(|name| event(FairDrop::TYPE, name)))
             .filter_map(|event| Some((event.event_type.clone(), *route(&event).first()?)))
             .collect();
         let expected = [
             ("HoldExpired", TOPICS[0]),
             ("PaymentCompleted", TOPICS[1]),
             ("PassesExpired", TOPICS[2]),
+            ("EntriesRecorded", TOPICS[3]),
+            ("EntriesDrawn", TOPICS[4]),
+            ("WinnersSettled", TOPICS[4]),
         ];
         assert_eq!(
             routed,

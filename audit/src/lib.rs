@@ -10,6 +10,7 @@ mod routes;
 mod sagas;
 mod state;
 pub mod verify;
+pub mod verify_draw;
 
 pub use crate::{
     error::Error,

@@ -33,8 +33,10 @@ macro_rules! codes {
 codes! {
     ALREADY_ANNOUNCED = "already_announced" CONFLICT;
     ALREADY_CONFIRMED = "already_confirmed" CONFLICT;
+    ALREADY_ENTERED = "already_entered" CONFLICT;
     ALREADY_EXTENDED = "already_extended" CONFLICT;
     ALREADY_IN_WAITING_ROOM = "already_in_waiting_room" CONFLICT;
+    ALREADY_OPENED = "already_opened" CONFLICT;
     ALREADY_PAID = "already_paid" CONFLICT;
     ALREADY_REFUNDED = "already_refunded" CONFLICT;
     ALREADY_REGISTERED = "already_registered" CONFLICT;
@@ -42,10 +44,13 @@ codes! {
     ALREADY_SCHEDULED = "already_scheduled" CONFLICT;
     AMOUNT_MISMATCH = "amount_mismatch" CONFLICT;
     BALANCE_OVERFLOW = "balance_overflow" UNPROCESSABLE_ENTITY;
+    BEACON_RECORDED = "beacon_recorded" CONFLICT;
     BUSY = "busy" SERVICE_UNAVAILABLE;
     CONFLICT = "conflict" CONFLICT;
     CUSTOMER_ERASED = "customer_erased" CONFLICT;
     DEBIT_BARRED = "debit_barred" CONFLICT;
+    DROP_CLOSED = "drop_closed" CONFLICT;
+    DROP_FULL = "drop_full" CONFLICT;
     DUPLICATE_SEAT = "duplicate_seat" UNPROCESSABLE_ENTITY;
     EMAIL_TAKEN = "email_taken" CONFLICT;
     EMPTY_SEATING_PLAN = "empty_seating_plan" UNPROCESSABLE_ENTITY;
@@ -63,10 +68,13 @@ codes! {
     NOT_ADMITTED = "not_admitted" FORBIDDEN;
     NOT_BLOCKED = "not_blocked" CONFLICT;
     NOT_CONFIRMED = "not_confirmed" CONFLICT;
+    NO_BEACON = "no_beacon" UNPROCESSABLE_ENTITY;
     NOT_FOUND = "not_found" NOT_FOUND;
     NOT_ON_SALE_YET = "not_on_sale_yet" TOO_EARLY;
+    NOT_OPEN_YET = "not_open_yet" TOO_EARLY;
     NOT_REFUNDABLE = "not_refundable" CONFLICT;
     OFF_SALE = "off_sale" CONFLICT;
+    OUT_OF_STEP = "out_of_step" CONFLICT;
     OUTCOME_UNKNOWN = "outcome_unknown" SERVICE_UNAVAILABLE;
     OVERLOADED = "overloaded" SERVICE_UNAVAILABLE;
     PAYMENT_ABANDONED = "payment_abandoned" CONFLICT;

@@ -5,7 +5,8 @@ use std::marker::PhantomData;
 use chrono::{DateTime, Utc};
 use cqrs_es::DomainEvent as _;
 use domain::{
-    DomainEvent, concert, customer, operation, payment, point_account, show, venue, waiting_room,
+    DomainEvent, concert, customer, drop, operation, payment, point_account, show, venue,
+    waiting_room,
 };
 use event_store::{
     RecordedEvent, StreamId,
@@ -41,6 +42,7 @@ stored! {
     customer::Customer, Customer;
     operation::Operation, Operation;
     waiting_room::WaitingRoom, WaitingRoom;
+    drop::FairDrop, Drop;
 }
 
 /// Runs the aggregate `A` on the executor: the glue between two crates that don't know each other.

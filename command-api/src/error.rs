@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::{
-    concert, customer, payment, point_account, points::Points, show, venue, waiting_room,
+    concert, customer, drop, payment, point_account, points::Points, show, venue, waiting_room,
 };
 use edge::problem::Problem;
 use event_store::{Position, executor, log};
@@ -329,6 +329,25 @@ impl Refusal for waiting_room::Error {
             Self::NotFound => say(codes::NOT_FOUND),
             Self::Closed => say(codes::WAITING_ROOM_CLOSED),
             Self::Paused => say(codes::WAITING_ROOM_PAUSED),
+            Self::Invalid { at, .. } => say(codes::INVALID_FIELD).with("at", at),
+        }
+    }
+}
+
+impl Refusal for drop::Error {
+    fn problem(&self, now: DateTime<Utc>) -> Problem {
+        let say = |code| problem(code, self.to_string());
+        match self {
+            Self::NotFound => say(codes::NOT_FOUND),
+            Self::AlreadyOpened => say(codes::ALREADY_OPENED),
+            Self::NotOpenYet { opens_at } => say(codes::NOT_OPEN_YET)
+                .with("opens_at", opens_at)
+                .retry_after((*opens_at - now).to_std().unwrap_or_default()),
+            Self::Closed => say(codes::DROP_CLOSED),
+            Self::Full => say(codes::DROP_FULL),
+            Self::NoBeacon => say(codes::NO_BEACON),
+            Self::BeaconRecorded => say(codes::BEACON_RECORDED),
+            Self::OutOfStep { .. } => say(codes::OUT_OF_STEP),
             Self::Invalid { at, .. } => say(codes::INVALID_FIELD).with("at", at),
         }
     }

@@ -10,8 +10,9 @@ use std::{
 
 /// The places, each right after the append of the same name was acknowledged. `payment.refused`: a debit or a confirmation was refused,
 /// and the payment not given up yet. `cancellation.told`: one payment of a cancelled show was told to refund itself,
-/// `cancellation.requested`: all of them were; `cancellation.wound_up`: a batch of its places is free.
-pub const NAMES: [&str; 15] = [
+/// `cancellation.requested`: all of them were; `cancellation.wound_up`: a batch of its places is free. `drop.drawn`: a
+/// batch of entries is drawn, `drop.debited`: one winner has paid or could not, `drop.settled`: a round of them is recorded.
+pub const NAMES: [&str; 22] = [
     "payment.requested",
     "payment.debited",
     "payment.confirmed",
@@ -27,6 +28,13 @@ pub const NAMES: [&str; 15] = [
     "cancellation.told",
     "cancellation.requested",
     "cancellation.wound_up",
+    "drop.closed",
+    "drop.sealed",
+    "drop.drawn",
+    "drop.debited",
+    "drop.settled",
+    "drop.released",
+    "drop.revealed",
 ];
 
 type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;

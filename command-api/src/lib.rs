@@ -9,6 +9,7 @@ pub mod codes;
 pub mod commands;
 pub mod credentials;
 pub mod deciding;
+pub mod drops;
 mod ensure;
 pub mod error;
 pub mod failpoints;

@@ -4,7 +4,7 @@ use std::{ops::Deref, sync::Arc, time::Duration};
 
 use axum::extract::FromRef;
 use domain::{
-    concert::Concert, customer::Customer, operation::Operation, payment::Payment,
+    concert::Concert, customer::Customer, drop::FairDrop, operation::Operation, payment::Payment,
     point_account::PointAccount, show::Show, venue::Venue, waiting_room::WaitingRoom,
 };
 use edge::auth::Verifier;
@@ -14,6 +14,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     commands::Fingerprints,
     deciding::Deciding,
+    drops::Drops,
     failpoints::Failpoints,
     identity::Identity,
     payment_provider::PaymentProviders,
@@ -42,6 +43,8 @@ pub struct Executors {
     pub operations: Executor<Deciding<Operation>>,
     /// Waiting rooms.
     pub waiting_rooms: Executor<Deciding<WaitingRoom>>,
+    /// Drops.
+    pub drops: Executor<Deciding<FairDrop>>,
 }
 
 impl Executors {
@@ -75,6 +78,7 @@ impl Executors {
             customers: executor!(),
             operations: executor!(),
             waiting_rooms: executor!(),
+            drops: executor!(),
         }
     }
 }
@@ -132,6 +136,8 @@ pub struct Deps {
     pub rooms: Rooms,
     /// Writes and checks receipts and passes.
     pub tickets: Tickets,
+    /// Drops.
+    pub drops: Drops,
     /// Open streams.
     pub streams: Streams,
     /// Where in the log a seat went.

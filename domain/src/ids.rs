@@ -53,4 +53,8 @@ id! {
     ChargeId;
     /// A place in a show's queue; also the id of the pass that it leads to.
     EntryId;
+    /// A lottery for goods.
+    DropId;
+    /// An entry in a drop; also the id of the payment that a win leads to.
+    DropEntryId;
 }

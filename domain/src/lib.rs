@@ -11,6 +11,7 @@
 pub mod aggregate;
 pub mod concert;
 pub mod customer;
+pub mod drop;
 pub mod ids;
 pub mod operation;
 pub mod payment;

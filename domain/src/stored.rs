@@ -8,7 +8,7 @@ use serde::{
 };
 
 use crate::{
-    aggregate::Aggregate, concert, customer, operation, payment, point_account, show, venue,
+    aggregate::Aggregate, concert, customer, drop, operation, payment, point_account, show, venue,
     waiting_room,
 };
 
@@ -31,6 +31,8 @@ pub enum DomainEvent {
     Operation(operation::Event),
     /// Of a waiting room.
     WaitingRoom(waiting_room::Event),
+    /// Of a drop.
+    Drop(drop::Event),
 }
 
 /// Why a stored event is not understood. All but `Malformed` mean that it was written by a newer release.
@@ -110,6 +112,7 @@ impl DomainEvent {
             waiting_room::WaitingRoom::TYPE => stored
                 .read(&waiting_room::upcast::upcasters())
                 .map(Self::WaitingRoom),
+            drop::FairDrop::TYPE => stored.read(&drop::upcast::upcasters()).map(Self::Drop),
             unknown => Err(DecodeError::UnknownAggregateType {
                 aggregate_type: unknown.to_owned(),
             }),

@@ -15,7 +15,7 @@ use std::{
 };
 
 use domain::{
-    Aggregate, DecodeError, DomainEvent, concert::Concert, customer::Customer,
+    Aggregate, DecodeError, DomainEvent, concert::Concert, customer::Customer, drop::FairDrop,
     operation::Operation, payment::Payment, point_account::PointAccount, show::Show,
     stored::event_types, venue::Venue, waiting_room::WaitingRoom,
 };
@@ -36,6 +36,7 @@ fn known() -> BTreeMap<&'static str, &'static str> {
         .chain(of::<Customer>())
         .chain(of::<Operation>())
         .chain(of::<WaitingRoom>())
+        .chain(of::<FairDrop>())
         .collect()
 }
 
@@ -62,6 +63,7 @@ fn rewritten(event: &DomainEvent) -> Value {
         DomainEvent::Customer(event) => serde_json::to_value(event),
         DomainEvent::Operation(event) => serde_json::to_value(event),
         DomainEvent::WaitingRoom(event) => serde_json::to_value(event),
+        DomainEvent::Drop(event) => serde_json::to_value(event),
     }
     .unwrap()
 }
@@ -113,7 +115,7 @@ fn every_event_has_a_fixture() {
     let events: BTreeSet<&str> = known().into_keys().collect();
     assert_eq!(
         events.len(),
-        35,
+        43,
         "a new event needs a fixture, and its name is permanent"
     );
     assert_eq!(

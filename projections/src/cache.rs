@@ -6,10 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::ids::{ConcertId, CustomerId, PaymentId, ReservationId, ShowId};
+use domain::ids::{ConcertId, CustomerId, DropEntryId, DropId, PaymentId, ReservationId, ShowId};
 use read_model::{
     Keys, Rows, SeatMap,
-    tables::{Account, Concert, Payment, Reservation, Saga, Show},
+    tables::{Account, Concert, Drop, DropEntry, Payment, Reservation, Saga, Show},
 };
 
 /// Seats of all cached maps together, about 100 bytes each: ten of the largest halls.
@@ -87,6 +87,8 @@ pub(crate) struct RowCache {
     payments: Shelf<PaymentId, Payment>,
     accounts: Shelf<CustomerId, Account>,
     sagas: Shelf<PaymentId, Saga>,
+    drops: Shelf<DropId, Drop>,
+    drop_entries: Shelf<DropEntryId, DropEntry>,
 }
 
 fn seats(map: &SeatMap) -> usize {
@@ -113,6 +115,9 @@ impl RowCache {
         self.accounts
             .take(&mut keys.accounts, &mut rows.accounts, one);
         self.sagas.take(&mut keys.sagas, &mut rows.sagas, one);
+        self.drops.take(&mut keys.drops, &mut rows.drops, one);
+        self.drop_entries
+            .take(&mut keys.drop_entries, &mut rows.drop_entries, one);
         rows
     }
 
@@ -128,6 +133,9 @@ impl RowCache {
         self.payments.put(batch, rows.payments, one, MAX_ROWS);
         self.accounts.put(batch, rows.accounts, one, MAX_ROWS);
         self.sagas.put(batch, rows.sagas, one, MAX_ROWS);
+        self.drops.put(batch, rows.drops, one, MAX_ROWS);
+        self.drop_entries
+            .put(batch, rows.drop_entries, one, MAX_ROWS);
     }
 }
 
@@ -145,6 +153,12 @@ pub(crate) fn copy(keys: &mut Keys, known: &Rows) -> Rows {
     copy_table(&mut keys.payments, &known.payments, &mut rows.payments);
     copy_table(&mut keys.accounts, &known.accounts, &mut rows.accounts);
     copy_table(&mut keys.sagas, &known.sagas, &mut rows.sagas);
+    copy_table(&mut keys.drops, &known.drops, &mut rows.drops);
+    copy_table(
+        &mut keys.drop_entries,
+        &known.drop_entries,
+        &mut rows.drop_entries,
+    );
     rows
 }
 
@@ -172,4 +186,6 @@ pub(crate) fn merge(rows: &mut Rows, mut more: Rows) {
     rows.accounts.append(&mut more.accounts);
     rows.transactions.append(&mut more.transactions);
     rows.sagas.append(&mut more.sagas);
+    rows.drops.append(&mut more.drops);
+    rows.drop_entries.append(&mut more.drop_entries);
 }

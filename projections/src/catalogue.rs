@@ -52,7 +52,8 @@ impl Projection for Catalogue {
             | DomainEvent::PointAccount(_)
             | DomainEvent::Customer(_)
             | DomainEvent::Operation(_)
-            | DomainEvent::WaitingRoom(_) => {}
+            | DomainEvent::WaitingRoom(_)
+            | DomainEvent::Drop(_) => {}
         }
     }
 
@@ -65,7 +66,8 @@ impl Projection for Catalogue {
             | DomainEvent::PointAccount(_)
             | DomainEvent::Customer(_)
             | DomainEvent::Operation(_)
-            | DomainEvent::WaitingRoom(_) => Ok(()),
+            | DomainEvent::WaitingRoom(_)
+            | DomainEvent::Drop(_) => Ok(()),
         }
     }
 }

@@ -39,7 +39,7 @@ impl Until {
 /// Rows folded from the log's beginning, event by event.
 #[derive(Debug)]
 pub struct Fold {
-    projections: [Box<dyn Projection>; 6],
+    projections: [Box<dyn Projection>; 7],
     until: Option<Until>,
     slice: Slice,
     rows: Rows,

@@ -30,7 +30,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Folder {
     model: Arc<dyn ReadModel>,
-    projections: [Box<dyn Projection>; 6],
+    projections: [Box<dyn Projection>; 7],
     /// With the batch that is being written.
     stands: Stands,
     /// Without it.

@@ -18,6 +18,7 @@
 mod batch;
 mod cache;
 mod catalogue;
+mod drops;
 mod event;
 mod fold;
 mod folder;
@@ -70,7 +71,7 @@ pub trait Projection: Send + Sync + fmt::Debug {
 }
 
 /// All projections.
-pub fn all() -> [Box<dyn Projection>; 6] {
+pub fn all() -> [Box<dyn Projection>; 7] {
     [
         Box::new(catalogue::Catalogue),
         Box::new(seat_maps::SeatMaps),
@@ -78,6 +79,7 @@ pub fn all() -> [Box<dyn Projection>; 6] {
         Box::new(payments::Payments),
         Box::new(points::Points),
         Box::new(sagas::Sagas),
+        Box::new(drops::Drops),
     ]
 }
 

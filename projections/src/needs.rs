@@ -1,6 +1,6 @@
 //! Which rows a batch goes on from.
 
-use domain::ids::{ConcertId, CustomerId, PaymentId, ReservationId, ShowId};
+use domain::ids::{ConcertId, CustomerId, DropEntryId, DropId, PaymentId, ReservationId, ShowId};
 use read_model::Keys;
 
 /// The keys of a batch's rows, noted event by event, in order.
@@ -54,6 +54,10 @@ impl Needs {
         account: accounts of CustomerId;
         /// Notes a saga.
         saga: sagas of PaymentId;
+        /// Notes a drop.
+        fair_drop: drops of DropId;
+        /// Notes an entry of a drop.
+        drop_entry: drop_entries of DropEntryId;
     }
 
     /// The rows to read.

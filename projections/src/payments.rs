@@ -22,7 +22,8 @@ fn payment_event(event: &DomainEvent) -> Option<&payment::Event> {
         | DomainEvent::PointAccount(_)
         | DomainEvent::Customer(_)
         | DomainEvent::Operation(_)
-        | DomainEvent::WaitingRoom(_) => None,
+        | DomainEvent::WaitingRoom(_)
+        | DomainEvent::Drop(_) => None,
     }
 }
 

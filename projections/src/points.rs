@@ -22,7 +22,8 @@ fn points_event(event: &DomainEvent) -> Option<&point_account::Event> {
         | DomainEvent::Payment(_)
         | DomainEvent::Customer(_)
         | DomainEvent::Operation(_)
-        | DomainEvent::WaitingRoom(_) => None,
+        | DomainEvent::WaitingRoom(_)
+        | DomainEvent::Drop(_) => None,
     }
 }
 

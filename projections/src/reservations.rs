@@ -50,7 +50,8 @@ fn changed_by(event: &DomainEvent) -> Option<ReservationId> {
         | DomainEvent::PointAccount(_)
         | DomainEvent::Customer(_)
         | DomainEvent::Operation(_)
-        | DomainEvent::WaitingRoom(_) => None,
+        | DomainEvent::WaitingRoom(_)
+        | DomainEvent::Drop(_) => None,
     }
 }
 
@@ -83,7 +84,8 @@ impl Projection for Reservations {
             | DomainEvent::PointAccount(_)
             | DomainEvent::Customer(_)
             | DomainEvent::Operation(_)
-            | DomainEvent::WaitingRoom(_) => {}
+            | DomainEvent::WaitingRoom(_)
+            | DomainEvent::Drop(_) => {}
         }
         Ok(())
     }

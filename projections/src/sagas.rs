@@ -36,7 +36,8 @@ fn changed_by(event: &Event) -> Option<PaymentId> {
         | DomainEvent::PointAccount(_)
         | DomainEvent::Customer(_)
         | DomainEvent::Operation(_)
-        | DomainEvent::WaitingRoom(_) => None,
+        | DomainEvent::WaitingRoom(_)
+        | DomainEvent::Drop(_) => None,
     }
 }
 
@@ -122,6 +123,7 @@ fn next_state(row: &mut Saga, event: &DomainEvent) -> SagaState {
         | DomainEvent::PointAccount(_)
         | DomainEvent::Customer(_)
         | DomainEvent::Operation(_)
-        | DomainEvent::WaitingRoom(_) => row.state,
+        | DomainEvent::WaitingRoom(_)
+        | DomainEvent::Drop(_) => row.state,
     }
 }

@@ -46,7 +46,8 @@ impl Projection for SeatMaps {
             | DomainEvent::PointAccount(_)
             | DomainEvent::Customer(_)
             | DomainEvent::Operation(_)
-            | DomainEvent::WaitingRoom(_) => {}
+            | DomainEvent::WaitingRoom(_)
+            | DomainEvent::Drop(_) => {}
         }
     }
 
@@ -60,7 +61,8 @@ impl Projection for SeatMaps {
             | DomainEvent::PointAccount(_)
             | DomainEvent::Customer(_)
             | DomainEvent::Operation(_)
-            | DomainEvent::WaitingRoom(_) => return Ok(()),
+            | DomainEvent::WaitingRoom(_)
+            | DomainEvent::Drop(_) => return Ok(()),
         };
         let id = ShowId(event.id);
         if let show::Event::ShowScheduled { .. } = show {

@@ -20,6 +20,8 @@ struct Owner<'a> {
     show: Option<&'a str>,
     #[serde(rename = "customer_id")]
     customer: Option<&'a str>,
+    #[serde(rename = "drop_id")]
+    drop: Option<&'a str>,
 }
 
 impl Slice {
@@ -69,6 +71,7 @@ pub fn routing_key(table: Table, row: &Document) -> Result<String, Error> {
         | Table::Payments
         | Table::Sagas => owner.show,
         Table::Accounts | Table::Transactions => owner.customer,
+        Table::Drops | Table::DropEntries => owner.drop,
     };
     key.map(ToOwned::to_owned).ok_or_else(corrupt)
 }

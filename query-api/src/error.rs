@@ -40,6 +40,9 @@ pub enum Error {
     /// An event of it could not be projected: until an operator has seen to it, it stands still.
     #[error("the {0} stands still until an operator has seen to one of its events")]
     Parked(&'static str),
+    /// The drop is not over.
+    #[error("the drop is not over: its proof comes with its secret")]
+    ProofNotReady,
     /// A bound is reached.
     #[error("too many {0}")]
     TooMany(&'static str),
@@ -73,6 +76,7 @@ impl From<Error> for Problem {
                 .with("wanted", wanted)
                 .with("position", reached),
             Error::Parked(_) => unavailable("not_caught_up"),
+            Error::ProofNotReady => Self::new(StatusCode::CONFLICT, "proof_not_ready", detail),
             Error::TooMany(_) => unavailable("overloaded"),
             Error::ReadModel(ref inner) => match inner {
                 read_model::Error::BadCursor(_) => {

@@ -17,17 +17,20 @@ pub enum ProjectionId {
     Points,
     /// Sagas.
     Sagas,
+    /// Drops and their entries.
+    Drops,
 }
 
 impl ProjectionId {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Catalogue,
         Self::SeatMaps,
         Self::Reservations,
         Self::Payments,
         Self::Points,
         Self::Sagas,
+        Self::Drops,
     ];
 
     /// Its name in checkpoints, metrics and logs; permanent.
@@ -39,6 +42,7 @@ impl ProjectionId {
             Self::Payments => "payments",
             Self::Points => "points",
             Self::Sagas => "sagas",
+            Self::Drops => "drops",
         }
     }
 
@@ -55,7 +59,8 @@ impl ProjectionId {
             | Self::Reservations
             | Self::Payments
             | Self::Points
-            | Self::Sagas => 1,
+            | Self::Sagas
+            | Self::Drops => 1,
         }
     }
 }

@@ -47,11 +47,13 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use domain::{
-    ids::{ConcertId, CustomerId, PaymentId, ReservationId, ShowId},
+    ids::{ConcertId, CustomerId, DropEntryId, DropId, PaymentId, ReservationId, ShowId},
     time::Timestamp,
 };
 
-use crate::tables::{Account, Concert, Payment, Reservation, Saga, ShowWithCounts, Transaction};
+use crate::tables::{
+    Account, Concert, Drop, DropEntry, Payment, Reservation, Saga, ShowWithCounts, Transaction,
+};
 pub use crate::{
     checkpoint::{Checkpoint, ProjectionId},
     filters::{MAX_COUNTED, SagaCounts, SagaFilter, SagaStand, ShowFilter},
@@ -346,6 +348,29 @@ pub trait ReadModel: Send + Sync + fmt::Debug {
         show: Option<ShowId>,
         stuck_since: Timestamp,
     ) -> Result<At<SagaCounts>, Error>;
+
+    /// One drop.
+    ///
+    /// # Errors
+    /// As [`ReadModel::concert`].
+    async fn fair_drop(&self, id: DropId) -> Result<At<Option<Drop>>, Error>;
+
+    /// One entry of a drop.
+    ///
+    /// # Errors
+    /// As [`ReadModel::concert`].
+    async fn drop_entry(&self, id: DropEntryId) -> Result<At<Option<DropEntry>>, Error>;
+
+    /// A drop's entries in the order of the list, from the place `from` on, at most `limit` of them.
+    ///
+    /// # Errors
+    /// As [`ReadModel::concert`].
+    async fn drop_entries(
+        &self,
+        drop: DropId,
+        from: u32,
+        limit: u32,
+    ) -> Result<At<Vec<DropEntry>>, Error>;
 }
 
 /// All rows of one instant. Holds a connection while it lives.

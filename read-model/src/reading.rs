@@ -64,6 +64,18 @@ pub(crate) fn list<T: DeserializeOwned>(
     })
 }
 
+/// All rows of a list as they are, whatever comes behind them.
+pub(crate) fn all<T: DeserializeOwned>(rows: Vec<Row>) -> Result<At<Vec<T>>, Error> {
+    let (position, parked) = rows.first().map_or((0, None), |row| (row.0, row.1));
+    let documents = rows.into_iter().filter_map(|(_, _, document)| document);
+    Ok(At {
+        position: standing(position, parked)?,
+        value: documents
+            .map(|document| parse(&document))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
 /// The first `limit` rows, and the key of the last of them where there are more.
 fn cut<T>(mut keyed: Vec<(String, T)>, limit: u32) -> Items<T> {
     let limit = limit as usize;

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::ids::{ConcertId, CustomerId, PaymentId, ReservationId, ShowId};
+use domain::ids::{ConcertId, CustomerId, DropEntryId, DropId, PaymentId, ReservationId, ShowId};
 use serde::Serialize;
 
 use crate::{
     Error, ProjectionId,
     seat_map::SeatMap,
-    tables::{Account, Concert, Payment, Reservation, Saga, Show, Transaction},
+    tables::{Account, Concert, Drop, DropEntry, Payment, Reservation, Saga, Show, Transaction},
 };
 
 /// A table of the read model.
@@ -32,11 +32,15 @@ pub enum Table {
     Transactions,
     /// Sagas, by payment.
     Sagas,
+    /// Drops, by drop.
+    Drops,
+    /// Entries of drops, by entry.
+    DropEntries,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Concerts,
         Self::Shows,
         Self::SeatPlans,
@@ -46,6 +50,8 @@ impl Table {
         Self::Accounts,
         Self::Transactions,
         Self::Sagas,
+        Self::Drops,
+        Self::DropEntries,
     ];
 
     /// Its name in the store.
@@ -60,6 +66,8 @@ impl Table {
             Self::Accounts => "accounts",
             Self::Transactions => "transactions",
             Self::Sagas => "sagas",
+            Self::Drops => "drops",
+            Self::DropEntries => "drop_entries",
         }
     }
 
@@ -72,6 +80,7 @@ impl Table {
             Self::Payments => ProjectionId::Payments,
             Self::Accounts | Self::Transactions => ProjectionId::Points,
             Self::Sagas => ProjectionId::Sagas,
+            Self::Drops | Self::DropEntries => ProjectionId::Drops,
         }
     }
 }
@@ -98,6 +107,8 @@ pub struct Rows {
     /// By position.
     pub transactions: BTreeMap<u64, Transaction>,
     pub sagas: BTreeMap<PaymentId, Saga>,
+    pub drops: BTreeMap<DropId, Drop>,
+    pub drop_entries: BTreeMap<DropEntryId, DropEntry>,
 }
 
 /// Keys of rows.
@@ -113,6 +124,8 @@ pub struct Keys {
     /// By position.
     pub transactions: BTreeSet<u64>,
     pub sagas: BTreeSet<PaymentId>,
+    pub drops: BTreeSet<DropId>,
+    pub drop_entries: BTreeSet<DropEntryId>,
 }
 
 impl Rows {
@@ -135,6 +148,8 @@ impl Rows {
                 .map(|(position, row)| document(position_key(*position), row))
                 .collect(),
             Table::Sagas => documents(&self.sagas),
+            Table::Drops => documents(&self.drops),
+            Table::DropEntries => documents(&self.drop_entries),
         }
     }
 
@@ -156,6 +171,8 @@ impl Rows {
             && self.accounts.is_empty()
             && self.transactions.is_empty()
             && self.sagas.is_empty()
+            && self.drops.is_empty()
+            && self.drop_entries.is_empty()
     }
 }
 

@@ -97,6 +97,8 @@ pub(crate) fn restore<D: AsRef<str>>(
         Table::Accounts => keyed(&mut rows.accounts, documents, |row| row.customer_id),
         Table::Transactions => keyed(&mut rows.transactions, documents, |row| row.position),
         Table::Sagas => keyed(&mut rows.sagas, documents, |row| row.payment_id),
+        Table::Drops => keyed(&mut rows.drops, documents, |row| row.drop_id),
+        Table::DropEntries => keyed(&mut rows.drop_entries, documents, |row| row.entry_id),
         Table::SeatPlans | Table::SeatMaps => {
             let table = table.name();
             Err(Error::Corrupt(format!("{table} are read together")))

@@ -6,6 +6,7 @@ use anyhow::Context;
 use command_api::{
     Core, Deps, Executors,
     commands::HmacFingerprints,
+    drops::Drops,
     identity::{self, Identity},
     key_store::HmacPurpose,
     operations::{self, Act},
@@ -239,6 +240,7 @@ impl Parts {
         } else {
             passwords::Settings::default()
         };
+        let drop_keys = keys.clone();
         let identity = Identity::new(
             keys,
             self.adapters.credentials().await?,
@@ -246,6 +248,9 @@ impl Parts {
             signer.clone(),
             identity::Settings::default(),
         );
+        let tickets = Tickets::new(signer, self.verifier.clone());
+        let recording = self.stages.deciding.tasks.clone();
+        let drops = Drops::new(core.clone(), drop_keys, tickets.clone(), recording);
         Ok(command_api::AppState::new(Deps {
             reservations: Reservations::new(core.log.clone()),
             taken_seats: TakenSeats::new(core.log.clone()),
@@ -254,7 +259,8 @@ impl Parts {
             verifier: self.verifier.clone(),
             identity: Arc::new(identity.await?),
             rooms,
-            tickets: Tickets::new(signer, self.verifier.clone()),
+            drops,
+            tickets,
             streams: Streams::until(self.stages.serving.end.clone()),
         }))
     }

@@ -12,6 +12,7 @@ mod replay;
 mod serve;
 mod token;
 mod verify;
+mod verify_draw;
 
 use std::{
     io::{ErrorKind, Write},
@@ -57,6 +58,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Bench(arguments) => bench::run(&Settings::load(overrides)?, &arguments, output),
         Command::Audit(Audit::Verify) => verify::run(&Settings::load(overrides)?, output),
+        Command::Audit(Audit::VerifyDraw(arguments)) => verify_draw::run(&arguments, output),
         Command::Replay(arguments) => replay::run(&Settings::load(overrides)?, &arguments, output),
         Command::Projections(command) => {
             projections::run(&Settings::load(overrides)?, &command, output)

@@ -10,6 +10,8 @@ mod cancellation;
 mod catalogue;
 mod checkout;
 mod contention;
+mod drops;
+mod drops_crowd;
 mod edge_cases;
 mod example;
 mod expiry;

@@ -204,7 +204,8 @@ impl Commands {
 /// Adds an event to the run that it goes on, or begins another; answers the run that has ended.
 fn next_run(open: &mut Option<Run>, event: &RecordedEvent) -> Option<Run> {
     // What time makes due is recorded without a command, by nobody.
-    let due = event.event_type == "HoldExpired" && event.metadata == "{}";
+    let due = ["HoldExpired", "DropClosed"].contains(&event.event_type.as_str())
+        && event.metadata == "{}";
     let position = event.position.0;
     match open {
         Some(run) if run.command == event.command_id && run.last + 1 == position => {

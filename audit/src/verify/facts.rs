@@ -150,6 +150,51 @@ pub(super) struct Flow<'a> {
 }
 
 #[derive(Debug, Deserialize)]
+pub(super) struct DropOpened<'a> {
+    pub(super) opens_at: DateTime<Utc>,
+    pub(super) closes_at: DateTime<Utc>,
+    pub(super) stock: i64,
+    pub(super) price: i64,
+    #[serde(borrow)]
+    pub(super) win_probability: Text<'a>,
+    #[serde(borrow)]
+    pub(super) draw: Text<'a>,
+    #[serde(borrow)]
+    pub(super) commitment: Text<'a>,
+    #[serde(default)]
+    pub(super) beacon: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct DropEntrant {
+    pub(super) entry_id: Uuid,
+    pub(super) customer_id: Uuid,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Drawn<'a> {
+    pub(super) index: usize,
+    pub(super) entry_id: Uuid,
+    #[serde(borrow)]
+    pub(super) lot: Text<'a>,
+    #[serde(borrow)]
+    pub(super) result: Text<'a>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Settled<'a> {
+    pub(super) index: usize,
+    pub(super) entry_id: Uuid,
+    #[serde(borrow)]
+    pub(super) outcome: Text<'a>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Promoted {
+    pub(super) index: usize,
+}
+
+#[derive(Debug, Deserialize)]
 pub(super) struct Nothing {}
 
 /// What happened.
@@ -213,6 +258,37 @@ pub(super) enum Fact<'a> {
         passes: Vec<Entrant>,
     },
     FlowChanged(#[serde(borrow)] Flow<'a>),
+    DropOpened(#[serde(borrow)] DropOpened<'a>),
+    EntriesRecorded {
+        first: usize,
+        entries: Vec<DropEntrant>,
+    },
+    DropClosed {
+        entries: usize,
+    },
+    EntriesSealed {
+        #[serde(borrow)]
+        root: Text<'a>,
+    },
+    BeaconRecorded {
+        #[serde(borrow)]
+        value: Text<'a>,
+    },
+    EntriesDrawn {
+        #[serde(borrow)]
+        drawn: Vec<Drawn<'a>>,
+        stock_left: i64,
+    },
+    WinnersSettled {
+        #[serde(borrow)]
+        settled: Vec<Settled<'a>>,
+        promoted: Vec<Promoted>,
+        stock_left: i64,
+    },
+    SecretRevealed {
+        #[serde(borrow)]
+        secret: Text<'a>,
+    },
 }
 
 /// An event that could be read.
@@ -227,7 +303,7 @@ pub(super) struct Read<'a> {
 }
 
 /// The kinds of streams there are; a stream's index in it stands for its kind.
-pub(super) const KINDS: [&str; 8] = [
+pub(super) const KINDS: [&str; 9] = [
     "venue",
     "concert",
     "show",
@@ -236,6 +312,7 @@ pub(super) const KINDS: [&str; 8] = [
     "customer",
     "operation",
     "waiting_room",
+    "drop",
 ];
 
 /// Reads an event, or says why that can't be done.

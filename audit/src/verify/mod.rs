@@ -11,6 +11,7 @@
 //! events. It can be run beside a server.
 
 mod commands;
+mod drops;
 mod facts;
 mod payments;
 mod points;
@@ -33,8 +34,8 @@ use uuid::Uuid;
 
 pub use self::report::{At, Check, CheckReport, Finding, MAX_FINDINGS, OpenSaga, Report};
 use self::{
-    commands::Commands, facts::Fact, payments::Payments, points::Accounts, report::Findings,
-    shows::Shows, streams::Streams, waiting_rooms::Rooms,
+    commands::Commands, drops::Drops, facts::Fact, payments::Payments, points::Accounts,
+    report::Findings, shows::Shows, streams::Streams, waiting_rooms::Rooms,
 };
 
 /// Events, or rows of a table, read at a time: a few megabytes.
@@ -132,6 +133,7 @@ struct Books {
     /// Customers that were not erased.
     customers: HashSet<Uuid>,
     rooms: Rooms,
+    drops: Drops,
 }
 
 impl Books {
@@ -166,6 +168,7 @@ impl Books {
             }
             "operation" => check_act(&read, findings),
             "waiting_room" => self.rooms.apply(&read, findings),
+            "drop" => self.drops.apply(&read, &self.accounts, findings),
             _ => {}
         }
     }
@@ -205,7 +208,8 @@ pub async fn verify(
     books.accounts.check_total(&mut findings);
     books
         .payments
-        .check_end(&books.accounts, &books.shows, &mut findings);
+        .check_end(&books.accounts, &books.shows, &books.drops, &mut findings);
+    books.drops.check_end(&books.accounts, &mut findings);
     progress(Progress {
         phase: Phase::Tables,
         done: head.0,

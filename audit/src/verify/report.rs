@@ -34,6 +34,8 @@ pub enum Check {
     Payments,
     /// Numbers of waiting rooms have no hole, each entry is let in once at most, and nobody holds without a pass where there is a room.
     Admissions,
+    /// Each entry of a drop is drawn once, as its secret says; the stock is never below zero; winners are debited, others are not.
+    Drops,
     /// Claims are as the events say.
     Claims,
     /// Timers are as the events say.
@@ -48,7 +50,7 @@ pub enum Check {
 
 impl Check {
     /// All of them, in the order in which they are reported.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Positions,
         Self::Sequences,
         Self::Events,
@@ -59,6 +61,7 @@ impl Check {
         Self::Points,
         Self::Payments,
         Self::Admissions,
+        Self::Drops,
         Self::Claims,
         Self::Timers,
         Self::Commands,
@@ -79,6 +82,7 @@ impl Check {
             Self::Points => "points",
             Self::Payments => "payments",
             Self::Admissions => "admissions",
+            Self::Drops => "drops",
             Self::Claims => "claims",
             Self::Timers => "timers",
             Self::Commands => "commands",

@@ -5,6 +5,7 @@
 
 mod admission;
 pub mod checkout;
+mod drops;
 mod hold_expiry;
 mod key_expiry;
 mod meter;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use domain::{
     Aggregate,
+    drop::FairDrop,
     ids::{PaymentId, ShowId},
     payment::Payment,
     show::Show,
@@ -57,12 +59,16 @@ pub async fn run(deps: Deps, shutdown: CancellationToken) {
     let (deps, core) = (&deps, &deps.core);
     let payments = |stream| payment_due(core, stream).boxed();
     let shows = |stream| show_due(core, stream).boxed();
+    let lotteries = |stream| drops::due(deps, stream).boxed();
     tokio::join!(
         lead(deps, "payments", &shutdown, |stop| async move {
             timers::serve(core, Payment::TYPE, payments, &stop).await;
         }),
         lead(deps, "shows", &shutdown, |stop| async move {
             timers::serve(core, Show::TYPE, shows, &stop).await;
+        }),
+        lead(deps, "drops", &shutdown, |stop| async move {
+            timers::serve(core, FairDrop::TYPE, lotteries, &stop).await;
         }),
         lead(deps, "admission", &shutdown, |stop| async move {
             admission::run(core, &deps.rooms, &*deps.keys, &stop).await;

@@ -7,6 +7,7 @@ mod cancel_show;
 mod charge_points;
 mod create_venue;
 mod credentials_body;
+mod drops;
 mod extend_hold;
 mod hold_seats;
 mod pay;
@@ -84,6 +85,9 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(waiting_room::pause::pause))
         .routes(routes!(waiting_room::resume::resume))
         .routes(routes!(waiting_room::change::change))
+        .routes(routes!(drops::open::open_drop))
+        .routes(routes!(drops::enter::enter_drop))
+        .routes(routes!(drops::close::close_drop))
         .routes(routes!(charge_points::charge_points))
         .routes(routes!(pay::pay))
         .routes(routes!(refund_payment::refund_payment))

@@ -27,6 +27,7 @@ use crate::{
     AppState, Core, Deps, Executors, Settings,
     commands::HmacFingerprints,
     credentials::SqliteCredentials,
+    drops::Drops,
     failpoints::Failpoints,
     identity::{self, Identity},
     key_store::SqliteKeyStore,
@@ -100,10 +101,13 @@ impl App {
         let store = Arc::new(InProcessWaitingRoom::default());
         let rooms = Rooms::new(core.clone(), identity.keys.clone(), store);
         let verifier = Arc::new(Verifier::new([signer.public_key()], now));
+        let tickets = Tickets::new(signer.clone(), verifier.clone());
+        let secrets = identity.keys.clone();
         let state = AppState::new(Deps {
+            drops: Drops::new(core.clone(), secrets, tickets.clone(), tasks.clone()),
             core,
             rooms,
-            tickets: Tickets::new(signer.clone(), verifier.clone()),
+            tickets,
             streams: Streams::until(shutdown.clone()),
             fingerprints: Arc::new(HmacFingerprints::new(&[7; 32])),
             verifier,

@@ -25,6 +25,7 @@ use crate::{
     AppState, Core, Deps, Executors, Settings,
     commands::HmacFingerprints,
     credentials,
+    drops::Drops,
     failpoints::Failpoints,
     identity::{self, Identity},
     key_store::{self, HmacPurpose},
@@ -172,10 +173,13 @@ impl Api {
         let identity = identity.unwrap();
         let rooms = Rooms::new(core.clone(), identity.keys.clone(), store);
         let verifier = Arc::new(Verifier::new([signer.public_key()], now));
+        let tickets = Tickets::new(signer.clone(), verifier.clone());
+        let secrets = identity.keys.clone();
         let state = AppState::new(Deps {
+            drops: Drops::new(core.clone(), secrets, tickets.clone(), tasks.clone()),
             core,
             rooms,
-            tickets: Tickets::new(signer.clone(), verifier.clone()),
+            tickets,
             streams: Streams::until(shutdown.clone()),
             fingerprints: Arc::new(HmacFingerprints::new(secret.expose())),
             verifier,

@@ -5,6 +5,7 @@ mod cancellation;
 mod catalogue;
 mod crashes;
 mod documents;
+mod drops;
 mod expiry;
 mod faults;
 mod faulty_log;

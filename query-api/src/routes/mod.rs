@@ -1,5 +1,6 @@
 //! The route table: one endpoint per file.
 
+mod drops;
 mod get_cancellation;
 mod get_concert;
 mod get_payment;
@@ -49,4 +50,8 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(my_payments::my_payments))
         .routes(routes!(my_points::my_points))
         .routes(routes!(my_transactions::my_transactions))
+        .routes(routes!(drops::get_drop::get_drop))
+        .routes(routes!(drops::get_entry::get_entry))
+        .routes(routes!(drops::entry_stream::entry_stream))
+        .routes(routes!(drops::get_proof::get_proof))
 }

@@ -1,6 +1,6 @@
 -- All of a write in one statement, which is a transaction: one round trip. $1, $2: names and numbers of the versions that it goes to;
--- $3 to $10: checkpoints; $11 to $41: version, keys, documents and, of busy tables, a column of each table; $42 to $49: events to park;
--- $50 to $53: to take up.
+-- $3 to $10: checkpoints; $11 to $49: version, keys, documents and, of busy tables, columns of each table; $50 to $57: events to park;
+-- $58 to $61: to take up.
 SELECT write_rows(
     version_projections => $1, version_numbers => $2,
     projections => $3, numbers => $4, partitions => $5, old_epochs => $6, old_positions => $7,
@@ -14,7 +14,10 @@ SELECT write_rows(
     accounts_version => $31, accounts_keys => $32, accounts_documents => $33,
     transactions_version => $34, transactions_keys => $35, transactions_documents => $36, transactions_customers => $37,
     sagas_version => $38, sagas_keys => $39, sagas_documents => $40, sagas_states => $41,
-    park_projections => $42, park_versions => $43, park_keys => $44, park_positions => $45,
-    park_partitions => $46, park_events => $47, park_reasons => $48, park_times => $49,
-    unpark_projections => $50, unpark_versions => $51, unpark_keys => $52, unpark_positions => $53
+    drops_version => $42, drops_keys => $43, drops_documents => $44,
+    drop_entries_version => $45, drop_entries_keys => $46, drop_entries_documents => $47,
+    drop_entries_drops => $48, drop_entries_numbers => $49,
+    park_projections => $50, park_versions => $51, park_keys => $52, park_positions => $53,
+    park_partitions => $54, park_events => $55, park_reasons => $56, park_times => $57,
+    unpark_projections => $58, unpark_versions => $59, unpark_keys => $60, unpark_positions => $61
 )

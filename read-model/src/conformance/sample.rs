@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::DateTime;
 use domain::{
+    drop::{DrawMode, Lot, Status},
     ids::{
         ChargeId, ConcertId, CustomerId, OrganizerId, PaymentId, ReservationId, ShowId, VenueId,
     },
@@ -19,8 +20,8 @@ use uuid::Uuid;
 use crate::{
     Checkpoint, ProjectionId, Rows, SeatMap,
     tables::{
-        Account, Concert, Payment, PaymentStatus, Reservation, ReservationStatus, Saga, SagaState,
-        Show, Transaction, TransactionKind,
+        Account, Concert, Drop, DropEntry, Payment, PaymentStatus, Reservation, ReservationStatus,
+        Saga, SagaState, Show, Transaction, TransactionKind,
     },
 };
 
@@ -235,6 +236,55 @@ pub(crate) fn saga(n: u64, state: SagaState) -> Saga {
     }
 }
 
+pub(crate) fn fair_drop(n: u64) -> Drop {
+    Drop {
+        drop_id: id(n),
+        organizer_id: id(1),
+        title: format!("drop {n}"),
+        stock: 2,
+        win_probability: "0.05".to_owned(),
+        price: 35,
+        opens_at: at(n),
+        closes_at: at(n + 1),
+        draw: DrawMode::AtClose,
+        commitment: "c0".to_owned(),
+        beacon: None,
+        beacon_value: None,
+        beacon_at: None,
+        beacon_in_hand: false,
+        show_id: None,
+        close_reason: None,
+        closed_at: None,
+        root: None,
+        sealed_at: None,
+        entries: 2,
+        drawn: 0,
+        winning: 0,
+        stock_left: 2,
+        paid: 0,
+        forfeited: 0,
+        secret: None,
+        position: n,
+    }
+}
+
+/// Of drop 1, at the place `n`.
+pub(crate) fn drop_entry(n: u64) -> DropEntry {
+    DropEntry {
+        entry_id: id(n),
+        drop_id: id(1),
+        customer_id: id(n),
+        number: u32::try_from(n).unwrap_or_default(),
+        status: Status::Won,
+        lot: Some(Lot(n)),
+        place: Some(1),
+        code: None,
+        entered_at: at(n),
+        updated_at: at(n),
+        position: n,
+    }
+}
+
 /// Two rows in each table.
 pub(crate) fn rows() -> Rows {
     let mut rows = Rows::default();
@@ -247,6 +297,8 @@ pub(crate) fn rows() -> Rows {
         rows.accounts.insert(id(n), account(n, n));
         rows.transactions.insert(n, transaction(n, 1));
         rows.sagas.insert(id(n), saga(n, SagaState::Running));
+        rows.drops.insert(id(n), fair_drop(n));
+        rows.drop_entries.insert(id(n), drop_entry(n));
     }
     rows
 }

@@ -25,6 +25,8 @@ pub(crate) fn keys(rows: &Rows) -> Keys {
         accounts: rows.accounts.keys().copied().collect(),
         transactions: rows.transactions.keys().copied().collect(),
         sagas: rows.sagas.keys().copied().collect(),
+        drops: rows.drops.keys().copied().collect(),
+        drop_entries: rows.drop_entries.keys().copied().collect(),
     }
 }
 
@@ -210,6 +212,9 @@ pub async fn reads_carry_their_projections_position(model: &dyn ReadModel) -> Re
     let any = crate::SagaFilter::default();
     let sagas = works(model.sagas(&any, &page).await)?;
     let counted = works(model.saga_counts(None, sample::at(0)).await)?;
+    let drop = works(model.fair_drop(id(11)).await)?;
+    let entry = works(model.drop_entry(id(11)).await)?;
+    let entries = works(model.drop_entries(id(1), 0, 9).await)?;
     for (what, found, expected) in [
         ("concert", concert.position, at(ProjectionId::Catalogue)),
         ("show", shown.position, both),
@@ -230,6 +235,9 @@ pub async fn reads_carry_their_projections_position(model: &dyn ReadModel) -> Re
         ),
         ("sagas", sagas.position, at(ProjectionId::Sagas)),
         ("counted sagas", counted.position, at(ProjectionId::Sagas)),
+        ("drop", drop.position, at(ProjectionId::Drops)),
+        ("drop entry", entry.position, at(ProjectionId::Drops)),
+        ("drop entries", entries.position, at(ProjectionId::Drops)),
     ] {
         holds(found == expected, || {
             format!("{what} answers position {found}, not {expected}")
@@ -242,6 +250,9 @@ pub async fn reads_carry_their_projections_position(model: &dyn ReadModel) -> Re
             && reservation.value.as_ref() == rows.reservations.get(&id(11))
             && payment.value.as_ref() == rows.payments.get(&id(11))
             && account.value.as_ref() == rows.accounts.get(&id(11))
+            && drop.value.as_ref() == rows.drops.get(&id(11))
+            && entry.value.as_ref() == rows.drop_entries.get(&id(11))
+            && entries.value.iter().eq(rows.drop_entries.values())
             && shown
                 .value
                 .is_some_and(|s| s.show == rows.shows[&id(11)] && s.counts == counts),

@@ -14,7 +14,7 @@ mod write;
 
 use async_trait::async_trait;
 use domain::{
-    ids::{ConcertId, CustomerId, PaymentId, ReservationId, ShowId},
+    ids::{ConcertId, CustomerId, DropEntryId, DropId, PaymentId, ReservationId, ShowId},
     time::Timestamp,
 };
 use sqlx::{PgPool, postgres::PgConnectOptions};
@@ -23,7 +23,9 @@ use crate::{
     Access, At, Checkpoint, Error, Items, Keys, Page, Parked, ParkedKey, ProjectionId, ReadModel,
     Rows, SagaCounts, SagaFilter, SeatMap, SeatMapToFollow, ShowFilter, Snapshot, Version,
     Versions, Write,
-    tables::{Account, Concert, Payment, Reservation, Saga, ShowWithCounts, Transaction},
+    tables::{
+        Account, Concert, Drop, DropEntry, Payment, Reservation, Saga, ShowWithCounts, Transaction,
+    },
 };
 
 /// The Postgres adapter. Copies share their connections.
@@ -226,5 +228,22 @@ impl ReadModel for PostgresReadModel {
         stuck_since: Timestamp,
     ) -> Result<At<SagaCounts>, Error> {
         read::saga_counts(&self.readers, show, stuck_since).await
+    }
+
+    async fn fair_drop(&self, id: DropId) -> Result<At<Option<Drop>>, Error> {
+        read::drop(&self.readers, id).await
+    }
+
+    async fn drop_entry(&self, id: DropEntryId) -> Result<At<Option<DropEntry>>, Error> {
+        read::drop_entry(&self.readers, id).await
+    }
+
+    async fn drop_entries(
+        &self,
+        drop: DropId,
+        from: u32,
+        limit: u32,
+    ) -> Result<At<Vec<DropEntry>>, Error> {
+        read::drop_entries(&self.readers, drop, from, limit).await
     }
 }

@@ -1,7 +1,7 @@
 //! Reading: one statement a read, so that rows, checkpoint and live version are of one snapshot.
 
 use domain::{
-    ids::{ConcertId, CustomerId, PaymentId, ReservationId, ShowId},
+    ids::{ConcertId, CustomerId, DropEntryId, DropId, PaymentId, ReservationId, ShowId},
     time::Timestamp,
 };
 use serde::de::DeserializeOwned;
@@ -14,7 +14,8 @@ use crate::{
     SeatMapToFollow, ShowFilter, Versions,
     reading::{self, ListRow, ShowRow, micros, restored, standing},
     tables::{
-        Account, Concert, Payment, Reservation, Saga, SagaState, ShowWithCounts, Transaction,
+        Account, Concert, Drop, DropEntry, Payment, Reservation, Saga, SagaState, ShowWithCounts,
+        Transaction,
     },
 };
 
@@ -79,6 +80,31 @@ pub(super) async fn payment(pool: &PgPool, id: PaymentId) -> Result<At<Option<Pa
 
 pub(super) async fn account(pool: &PgPool, id: CustomerId) -> Result<At<Option<Account>>, Error> {
     one(pool, statements::SELECT_ACCOUNT, id.0).await
+}
+
+pub(super) async fn drop(pool: &PgPool, id: DropId) -> Result<At<Option<Drop>>, Error> {
+    one(pool, statements::SELECT_DROP, id.0).await
+}
+
+pub(super) async fn drop_entry(
+    pool: &PgPool,
+    id: DropEntryId,
+) -> Result<At<Option<DropEntry>>, Error> {
+    one(pool, statements::SELECT_DROP_ENTRY, id.0).await
+}
+
+pub(super) async fn drop_entries(
+    pool: &PgPool,
+    drop: DropId,
+    from: u32,
+    limit: u32,
+) -> Result<At<Vec<DropEntry>>, Error> {
+    let rows = sqlx::query_as(statements::SELECT_DROP_ENTRIES)
+        .bind(drop.0)
+        .bind(i64::from(from))
+        .bind(i64::from(limit))
+        .fetch_all(pool);
+    reading::all(rows.await.map_err(failed)?)
 }
 
 type SeatMapRow = (i64, Option<i64>, Option<String>, Option<String>);

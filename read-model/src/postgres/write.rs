@@ -76,9 +76,18 @@ fn bind_column<'q>(call: Call<'q>, table: Table, rows: &Rows) -> Call<'q> {
             let states = rows.sagas.values().map(|saga| saga.state.as_str());
             call.bind(states.collect::<Vec<_>>())
         }
-        Table::Concerts | Table::Shows | Table::SeatPlans | Table::SeatMaps | Table::Accounts => {
-            call
+        Table::DropEntries => {
+            let entries = || rows.drop_entries.values();
+            let numbers = entries().map(|entry| short(entry.number));
+            call.bind(ids(entries().map(|entry| entry.drop_id.0)))
+                .bind(numbers.collect::<Vec<_>>())
         }
+        Table::Concerts
+        | Table::Shows
+        | Table::SeatPlans
+        | Table::SeatMaps
+        | Table::Accounts
+        | Table::Drops => call,
     }
 }
 
@@ -157,6 +166,8 @@ pub(super) async fn load(pool: &PgPool, versions: &Versions, keys: &Keys) -> Res
         Table::Accounts,
         Table::Transactions,
         Table::Sagas,
+        Table::Drops,
+        Table::DropEntries,
     ];
     let call = tables
         .iter()
@@ -176,6 +187,8 @@ pub(super) async fn load(pool: &PgPool, versions: &Versions, keys: &Keys) -> Res
                 .collect::<Vec<_>>(),
         )
         .bind(ids(keys.sagas.iter().map(|id| id.0)))
+        .bind(ids(keys.drops.iter().map(|id| id.0)))
+        .bind(ids(keys.drop_entries.iter().map(|id| id.0)))
         .fetch_all(pool)
         .await
         .map_err(failed)?;

@@ -23,7 +23,7 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
-    ids::{ConcertId, CustomerId, PaymentId, ReservationId, ShowId},
+    ids::{ConcertId, CustomerId, DropEntryId, DropId, PaymentId, ReservationId, ShowId},
     time::Timestamp,
 };
 use futures::future::join_all;
@@ -45,7 +45,9 @@ use crate::{
     Access, At, Checkpoint, Error, Items, Keys, Page, Parked, ParkedKey, PostgresReadModel,
     ProjectionId, ReadModel, Rows, SagaCounts, SagaFilter, SeatMap, SeatMapToFollow, ShowFilter,
     Snapshot, Version, Versions, Write, metrics,
-    tables::{Account, Concert, Payment, Reservation, Saga, ShowWithCounts, Transaction},
+    tables::{
+        Account, Concert, Drop, DropEntry, Payment, Reservation, Saga, ShowWithCounts, Transaction,
+    },
 };
 
 /// Time between two measurements.
@@ -379,6 +381,24 @@ impl ReadModel for Replicated {
         stuck_since: Timestamp,
     ) -> Result<At<SagaCounts>, Error> {
         self.read(|model| model.saga_counts(show, stuck_since))
+            .await
+    }
+
+    async fn fair_drop(&self, id: DropId) -> Result<At<Option<Drop>>, Error> {
+        self.read(|model| model.fair_drop(id)).await
+    }
+
+    async fn drop_entry(&self, id: DropEntryId) -> Result<At<Option<DropEntry>>, Error> {
+        self.read(|model| model.drop_entry(id)).await
+    }
+
+    async fn drop_entries(
+        &self,
+        drop: DropId,
+        from: u32,
+        limit: u32,
+    ) -> Result<At<Vec<DropEntry>>, Error> {
+        self.read(|model| model.drop_entries(drop, from, limit))
             .await
     }
 }

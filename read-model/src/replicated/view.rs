@@ -233,7 +233,7 @@ mod tests {
         timeline: Option<u64>,
         position: u64,
     ) -> (Instant, Result<Measured, Error>) {
-        let positions = [position; 6];
+        let positions = [position; crate::ProjectionId::ALL.len()];
         (
             now,
             Ok(Measured {

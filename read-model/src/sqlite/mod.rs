@@ -16,7 +16,7 @@ use std::{future::ready, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
-    ids::{ConcertId, CustomerId, PaymentId, ReservationId, ShowId},
+    ids::{ConcertId, CustomerId, DropEntryId, DropId, PaymentId, ReservationId, ShowId},
     time::Timestamp,
 };
 use serde::Serialize;
@@ -30,7 +30,9 @@ use crate::{
     Access, At, Checkpoint, Error, Items, Keys, Page, Parked, ParkedKey, ProjectionId, ReadModel,
     Rows, SagaCounts, SagaFilter, SeatMap, SeatMapToFollow, ShowFilter, Snapshot, Version,
     Versions, Write,
-    tables::{Account, Concert, Payment, Reservation, Saga, ShowWithCounts, Transaction},
+    tables::{
+        Account, Concert, Drop, DropEntry, Payment, Reservation, Saga, ShowWithCounts, Transaction,
+    },
 };
 
 /// Reading connections, a thread each: more than a machine has cores to run them on would only queue elsewhere.
@@ -263,5 +265,22 @@ impl ReadModel for SqliteReadModel {
         stuck_since: Timestamp,
     ) -> Result<At<SagaCounts>, Error> {
         read::saga_counts(&self.readers, show, stuck_since).await
+    }
+
+    async fn fair_drop(&self, id: DropId) -> Result<At<Option<Drop>>, Error> {
+        read::drop(&self.readers, id).await
+    }
+
+    async fn drop_entry(&self, id: DropEntryId) -> Result<At<Option<DropEntry>>, Error> {
+        read::drop_entry(&self.readers, id).await
+    }
+
+    async fn drop_entries(
+        &self,
+        drop: DropId,
+        from: u32,
+        limit: u32,
+    ) -> Result<At<Vec<DropEntry>>, Error> {
+        read::drop_entries(&self.readers, drop, from, limit).await
     }
 }

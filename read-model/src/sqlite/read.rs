@@ -1,7 +1,7 @@
 //! Reading: one statement a read, so that rows, checkpoint and live version are of one snapshot.
 
 use domain::{
-    ids::{ConcertId, CustomerId, PaymentId, ReservationId, ShowId},
+    ids::{ConcertId, CustomerId, DropEntryId, DropId, PaymentId, ReservationId, ShowId},
     time::Timestamp,
 };
 use serde::de::DeserializeOwned;
@@ -15,7 +15,8 @@ use crate::{
     reading::{self, ListRow, ShowRow, micros, restored, standing},
     rows::position_key,
     tables::{
-        Account, Concert, Payment, Reservation, Saga, SagaState, ShowWithCounts, Transaction,
+        Account, Concert, Drop, DropEntry, Payment, Reservation, Saga, SagaState, ShowWithCounts,
+        Transaction,
     },
 };
 
@@ -95,6 +96,31 @@ pub(super) async fn payment(
     id: PaymentId,
 ) -> Result<At<Option<Payment>>, Error> {
     one(pool, statements::SELECT_PAYMENT, id.0).await
+}
+
+pub(super) async fn drop(pool: &SqlitePool, id: DropId) -> Result<At<Option<Drop>>, Error> {
+    one(pool, statements::SELECT_DROP, id.0).await
+}
+
+pub(super) async fn drop_entry(
+    pool: &SqlitePool,
+    id: DropEntryId,
+) -> Result<At<Option<DropEntry>>, Error> {
+    one(pool, statements::SELECT_DROP_ENTRY, id.0).await
+}
+
+pub(super) async fn drop_entries(
+    pool: &SqlitePool,
+    drop: DropId,
+    from: u32,
+    limit: u32,
+) -> Result<At<Vec<DropEntry>>, Error> {
+    let rows = sqlx::query_as(statements::SELECT_DROP_ENTRIES)
+        .bind(drop.to_string())
+        .bind(from)
+        .bind(limit)
+        .fetch_all(pool);
+    reading::all(rows.await.map_err(failed)?)
 }
 
 pub(super) async fn account(

@@ -20,6 +20,8 @@ statements! {
     DELETE_ACCOUNTS = "delete_accounts";
     DELETE_CHECKPOINTS = "delete_checkpoints";
     DELETE_CONCERTS = "delete_concerts";
+    DELETE_DROPS = "delete_drops";
+    DELETE_DROP_ENTRIES = "delete_drop_entries";
     DELETE_PARKED = "delete_parked";
     DELETE_PAYMENTS = "delete_payments";
     DELETE_RESERVATIONS = "delete_reservations";
@@ -31,6 +33,8 @@ statements! {
     DROP_VERSION = "drop_version";
     DUMP_ACCOUNTS = "dump_accounts";
     DUMP_CONCERTS = "dump_concerts";
+    DUMP_DROPS = "dump_drops";
+    DUMP_DROP_ENTRIES = "dump_drop_entries";
     DUMP_PAYMENTS = "dump_payments";
     DUMP_RESERVATIONS = "dump_reservations";
     DUMP_SAGAS = "dump_sagas";
@@ -42,6 +46,8 @@ statements! {
     INSERT_VERSION = "insert_version";
     LOAD_ACCOUNTS = "load_accounts";
     LOAD_CONCERTS = "load_concerts";
+    LOAD_DROPS = "load_drops";
+    LOAD_DROP_ENTRIES = "load_drop_entries";
     LOAD_PAYMENTS = "load_payments";
     LOAD_RESERVATIONS = "load_reservations";
     LOAD_SAGAS = "load_sagas";
@@ -56,6 +62,9 @@ statements! {
     SELECT_CHECKPOINTS = "select_checkpoints";
     SELECT_CONCERT = "select_concert";
     SELECT_CONCERTS = "select_concerts";
+    SELECT_DROP = "select_drop";
+    SELECT_DROP_ENTRIES = "select_drop_entries";
+    SELECT_DROP_ENTRY = "select_drop_entry";
     SELECT_PARKED = "select_parked";
     SELECT_PARKED_KEYS = "select_parked_keys";
     SELECT_PAYMENT = "select_payment";
@@ -77,6 +86,8 @@ statements! {
     UNPARK = "unpark";
     UPSERT_ACCOUNTS = "upsert_accounts";
     UPSERT_CONCERTS = "upsert_concerts";
+    UPSERT_DROPS = "upsert_drops";
+    UPSERT_DROP_ENTRIES = "upsert_drop_entries";
     UPSERT_PARKED = "upsert_parked";
     UPSERT_PAYMENTS = "upsert_payments";
     UPSERT_RESERVATIONS = "upsert_reservations";
@@ -99,6 +110,8 @@ pub(super) const fn upsert(table: Table) -> &'static str {
         Table::Accounts => UPSERT_ACCOUNTS,
         Table::Transactions => UPSERT_TRANSACTIONS,
         Table::Sagas => UPSERT_SAGAS,
+        Table::Drops => UPSERT_DROPS,
+        Table::DropEntries => UPSERT_DROP_ENTRIES,
     }
 }
 
@@ -114,6 +127,8 @@ pub(super) const fn dump(table: Table) -> &'static str {
         Table::Accounts => DUMP_ACCOUNTS,
         Table::Transactions => DUMP_TRANSACTIONS,
         Table::Sagas => DUMP_SAGAS,
+        Table::Drops => DUMP_DROPS,
+        Table::DropEntries => DUMP_DROP_ENTRIES,
     }
 }
 
@@ -126,5 +141,6 @@ pub(super) const fn deletes(projection: ProjectionId) -> &'static [&'static str]
         ProjectionId::Payments => &[DELETE_PAYMENTS],
         ProjectionId::Points => &[DELETE_ACCOUNTS, DELETE_TRANSACTIONS],
         ProjectionId::Sagas => &[DELETE_SAGAS],
+        ProjectionId::Drops => &[DELETE_DROPS, DELETE_DROP_ENTRIES],
     }
 }

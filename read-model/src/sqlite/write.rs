@@ -201,6 +201,12 @@ pub(super) async fn load(
             some(&positions)?,
         ),
         (Table::Sagas, statements::LOAD_SAGAS, some(&keys.sagas)?),
+        (Table::Drops, statements::LOAD_DROPS, some(&keys.drops)?),
+        (
+            Table::DropEntries,
+            statements::LOAD_DROP_ENTRIES,
+            some(&keys.drop_entries)?,
+        ),
     ] {
         let Some(keys) = keys else { continue };
         let found: Vec<String> = sqlx::query_scalar(statement)

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod concerts;
+mod drops;
 mod payments;
 mod reservations;
 mod sagas;
@@ -14,6 +15,7 @@ mod transactions;
 pub use self::{
     accounts::Account,
     concerts::Concert,
+    drops::{Drop, DropEntry},
     payments::{Payment, PaymentStatus},
     reservations::{Reservation, ReservationStatus},
     sagas::{Saga, SagaState},

@@ -12,6 +12,7 @@ use command_api::{
     AppState, Core, Deps as CommandDeps, Executors, Settings,
     commands::{HmacFingerprints, Origin, step_id},
     credentials::SqliteCredentials,
+    drops::{Drops, drive},
     failpoints::Failpoints,
     identity::{self, Identity},
     key_store::SqliteKeyStore,
@@ -186,10 +187,13 @@ impl World {
         let store = Arc::new(InProcessWaitingRoom::default());
         let rooms = Rooms::new(core.clone(), identity.keys.clone(), store);
         let verifier = Arc::new(Verifier::new([signer.public_key()], now));
+        let tickets = Tickets::new(signer.clone(), verifier.clone());
+        let secrets = identity.keys.clone();
         let state = AppState::new(CommandDeps {
+            drops: Drops::new(core.clone(), secrets, tickets.clone(), tasks.clone()),
             core,
             rooms,
-            tickets: Tickets::new(signer.clone(), verifier.clone()),
+            tickets,
             streams: Streams::until(shutdown.clone()),
             fingerprints: Arc::new(HmacFingerprints::new(&[7; 32])),
             verifier,
@@ -394,6 +398,7 @@ impl World {
         let live = self.hold(4, &show, &["2-3"]).await;
         self.begin_payment(4, &show, &live).await;
         self.play_waiting_room().await;
+        self.play_drop().await;
         // A show that is cancelled, with a hold and a sale to be wound up.
         let cancelled = self.schedule().await;
         let sold = self.hold(1, &cancelled, &["1-1"]).await;
@@ -439,6 +444,25 @@ impl World {
         record(waiting_room::Command::Expire { passes }).await;
         let organizer_id = Uuid::from_u128(0).into();
         record(waiting_room::Command::Pause { organizer_id }).await;
+    }
+
+    /// Three goods for two who both win and pay.
+    async fn play_drop(&self) {
+        let now = self.state.clock.now();
+        let body = json!({"title": "Vinyl", "stock": 3, "win_probability": "1", "price": 10, "opens_at": now,
+            "closes_at": now + TimeDelta::hours(1), "draw": "at_close"});
+        let opened = self.post(0, "/v1/drops", body).await;
+        let drop = opened["drop_id"].as_str().unwrap();
+        for who in [4, 5] {
+            self.post(who, &format!("/v1/drops/{drop}/entries"), json!({}))
+                .await;
+        }
+        self.post(0, &format!("/v1/drops/{drop}/close"), json!({}))
+            .await;
+        let keys = &*self.state.identity.keys;
+        drive(&self.state, keys, drop.parse().unwrap())
+            .await
+            .unwrap();
     }
 
     /// Brings the read model up to the log's head.

@@ -7,12 +7,14 @@ use crate::{
     At, Checkpoint, Document, Error, Items, Keys, Page, Parked, ParkedKey, ProjectionId, ReadModel,
     Rows, SagaCounts, SagaFilter, SagaStand, SeatMap, SeatMapToFollow, ShowFilter, Snapshot,
     SqliteReadModel, Table, Version, Versions, Write,
-    tables::{Account, Concert, Payment, Reservation, Saga, ShowWithCounts, Transaction},
+    tables::{
+        Account, Concert, Drop, DropEntry, Payment, Reservation, Saga, ShowWithCounts, Transaction,
+    },
 };
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use domain::{
-    ids::{ConcertId, CustomerId, PaymentId, ReservationId, ShowId},
+    ids::{ConcertId, CustomerId, DropEntryId, DropId, PaymentId, ReservationId, ShowId},
     time::Timestamp,
 };
 
@@ -388,6 +390,24 @@ impl ReadModel for Faulty {
     ) -> Result<At<SagaCounts>, Error> {
         let show = show.filter(|_| !self.has(Fault::CountsOthersSagas));
         self.position(self.inner.saga_counts(show, stuck_since).await?)
+            .await
+    }
+
+    async fn fair_drop(&self, id: DropId) -> Result<At<Option<Drop>>, Error> {
+        self.position(self.inner.fair_drop(id).await?).await
+    }
+
+    async fn drop_entry(&self, id: DropEntryId) -> Result<At<Option<DropEntry>>, Error> {
+        self.position(self.inner.drop_entry(id).await?).await
+    }
+
+    async fn drop_entries(
+        &self,
+        drop: DropId,
+        from: u32,
+        limit: u32,
+    ) -> Result<At<Vec<DropEntry>>, Error> {
+        self.position(self.inner.drop_entries(drop, from, limit).await?)
             .await
     }
 }

@@ -1,0 +1,106 @@
+//! Drops: how they stand, how an entry stands, and the proof of the draw.
+
+pub(super) mod entry_stream;
+pub(super) mod get_drop;
+pub(super) mod get_entry;
+pub(super) mod get_proof;
+
+use chrono::{DateTime, Utc};
+use domain::{
+    drop::Status,
+    ids::{DropEntryId, DropId},
+};
+use read_model::{
+    At,
+    tables::{Drop, DropEntry},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{answer::found, error::Error, state::AppState};
+
+/// How an entry stands, as clients read it. Who was next to the end has not won.
+fn status(status: Status, is_over: bool) -> &'static str {
+    match status {
+        Status::Entered => "entered",
+        Status::Won => "winning",
+        Status::Standby if is_over => "lost",
+        Status::Standby => "standby",
+        Status::Lost => "lost",
+        Status::Paid => "won",
+        Status::Forfeited => "forfeited",
+    }
+}
+
+/// What the draw rests on.
+fn fairness(drop: &Drop) -> &'static str {
+    if drop.is_beyond_the_operator() {
+        "beacon"
+    } else {
+        "operator-trusted"
+    }
+}
+
+/// An entry of a drop.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EntryView {
+    entry_id: Uuid,
+    drop_id: Uuid,
+    /// `entered`, `winning` (the price is being debited), `won`, `standby` (next, if a winner can't pay), `lost` or `forfeited`.
+    status: &'static str,
+    /// Whether nothing about it will change any more.
+    #[serde(rename = "final")]
+    is_final: bool,
+    /// Place in the list, from 0.
+    number: u32,
+    /// 16 hexadecimal digits, once drawn: below the drop's `threshold`, it wins.
+    lot: Option<String>,
+    /// Place among the winning lots, from 1.
+    place: Option<u32>,
+    /// Why it was forfeited.
+    code: Option<String>,
+    entered_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl EntryView {
+    fn of(row: DropEntry, is_over: bool) -> Self {
+        let is_settled = matches!(row.status, Status::Lost | Status::Paid | Status::Forfeited);
+        Self {
+            entry_id: row.entry_id.0,
+            drop_id: row.drop_id.0,
+            status: status(row.status, is_over),
+            is_final: is_over || is_settled,
+            number: row.number,
+            lot: row.lot.map(|lot| lot.to_string()),
+            place: row.place,
+            code: row.code,
+            entered_at: row.entered_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+/// A customer's own entry of this drop, as it stands.
+async fn own_entry(
+    state: &AppState,
+    drop: DropId,
+    entry: DropEntryId,
+    customer: Uuid,
+) -> Result<At<EntryView>, Error> {
+    let model = &state.deps.read_model;
+    // The entry first: what the drop says then is of the same time or later.
+    let row = model.drop_entry(entry).await?;
+    let At { position, value } = row;
+    let own = |row: &DropEntry| row.drop_id == drop && row.customer_id.0 == customer;
+    let value = value.filter(own);
+    let row = found(At { position, value }, "entry")?;
+    let drop = model.fair_drop(drop).await?;
+    let is_over = drop.value.is_some_and(|drop| drop.secret.is_some());
+    let position = row.position.min(drop.position);
+    Ok(At {
+        position,
+        value: EntryView::of(row.value, is_over),
+    })
+}

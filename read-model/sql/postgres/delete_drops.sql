@@ -1,0 +1,2 @@
+-- $1: the version.
+DELETE FROM drops WHERE version = $1

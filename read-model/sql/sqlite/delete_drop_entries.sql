@@ -1,0 +1,2 @@
+-- ?1: the version.
+DELETE FROM drop_entries WHERE version = ?1
