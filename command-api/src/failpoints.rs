@@ -10,8 +10,9 @@ use std::{
 
 /// The places, each right after the append of the same name was acknowledged. `payment.refused`: a debit or a confirmation was refused,
 /// and the payment not given up yet. `cancellation.told`: one payment of a cancelled show was told to refund itself,
-/// `cancellation.requested`: all of them were; `cancellation.wound_up`: a batch of its places is free.
-pub const NAMES: [&str; 15] = [
+/// `cancellation.requested`: all of them were; `cancellation.wound_up`: a batch of its places is free. `notifications.told`: a batch of them is in the ledger,
+/// `notifications.sent`: some were sent elsewhere, and the ledger does not know it yet.
+pub const NAMES: [&str; 17] = [
     "payment.requested",
     "payment.debited",
     "payment.confirmed",
@@ -27,6 +28,8 @@ pub const NAMES: [&str; 15] = [
     "cancellation.told",
     "cancellation.requested",
     "cancellation.wound_up",
+    "notifications.told",
+    "notifications.sent",
 ];
 
 type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;

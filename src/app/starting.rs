@@ -4,10 +4,11 @@ use std::{collections::BTreeMap, future::ready, mem, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use command_api::{
-    Core, Deps, Executors,
+    Core, Deps, Executors, Notifications,
     commands::HmacFingerprints,
     identity::{self, Identity},
     key_store::HmacPurpose,
+    notifications::Feed,
     operations::{self, Act},
     passwords::{self, Passwords},
     payment_provider::PaymentProviders,
@@ -158,7 +159,13 @@ impl Parts {
             served.merge(command_api::router(commands));
         }
         if self.roles.has(Role::ProcessManagers) {
+            let settings = &self.config.settings.notifications;
             let deps = process_managers::Deps {
+                notifications: process_managers::notifications::Deps {
+                    ledger: self.adapters.notifications().await?,
+                    mailer: settings.mailer()?,
+                    caller: settings.caller()?,
+                },
                 core,
                 keys,
                 rooms,
@@ -219,6 +226,15 @@ impl Parts {
         Ok(())
     }
 
+    /// What customers are told, and the task that wakes those who follow it.
+    async fn notifications(&self) -> anyhow::Result<Notifications> {
+        let serving = &self.stages.serving;
+        let feed = Feed::new(self.adapters.notifications().await?, serving.end.clone());
+        serving.run("notification streams", &self.health, feed.clone().run());
+        let reach = self.config.settings.notifications.reach()?;
+        Ok(Notifications { feed, reach })
+    }
+
     async fn command_api(
         &self,
         core: Core,
@@ -249,6 +265,7 @@ impl Parts {
             rooms,
             tickets: Tickets::new(signer, self.verifier.clone()),
             streams: Streams::until(self.stages.serving.end.clone()),
+            notifications: self.notifications().await?,
         }))
     }
 }

@@ -11,6 +11,7 @@ mod faulty_log;
 mod fixtures;
 mod harness;
 mod manager_crashes;
+mod notifications;
 mod payment_provider;
 mod payments;
 mod races;
