@@ -22,6 +22,7 @@
 
 pub mod address;
 pub mod conformance;
+pub mod copying;
 pub mod email;
 pub mod facts;
 pub mod feed;
