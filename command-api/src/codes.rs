@@ -88,9 +88,11 @@ codes! {
     STANDING_UNAVAILABLE = "standing_unavailable" CONFLICT;
     STRANDED_SEAT = "stranded_seat" UNPROCESSABLE_ENTITY;
     TOO_MANY_SEATS = "too_many_seats" UNPROCESSABLE_ENTITY;
+    TOO_MANY_WEBHOOKS = "too_many_webhooks" UNPROCESSABLE_ENTITY;
     UNAVAILABLE = "unavailable" SERVICE_UNAVAILABLE;
     UNKNOWN_CATEGORY = "unknown_category" UNPROCESSABLE_ENTITY;
     UNKNOWN_SEATS = "unknown_seats" UNPROCESSABLE_ENTITY;
     WAITING_ROOM_CLOSED = "waiting_room_closed" CONFLICT;
     WAITING_ROOM_PAUSED = "waiting_room_paused" CONFLICT;
+    WEBHOOK_DISABLED = "webhook_disabled" CONFLICT;
 }

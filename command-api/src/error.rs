@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::{
-    concert, customer, drop, payment, point_account, points::Points, show, venue, waiting_room,
+    concert, customer, drop, operation, payment, point_account, points::Points, show, venue,
+    waiting_room,
 };
 use edge::problem::Problem;
 use event_store::{Position, executor, log};
 
 use crate::{
     codes::{self, Code},
-    credentials, key_store, passwords,
+    credentials, key_store, notifications, passwords,
     payment_provider::{self, Declined},
     personal_data,
     waiting_room::{Error as RoomError, rooms},
@@ -87,6 +88,14 @@ pub fn credentials_failed(error: &credentials::Error) -> Problem {
     match error {
         credentials::Error::Unavailable(_) => store_unavailable("credentials", error),
         credentials::Error::Refused(_) => Problem::internal(error),
+    }
+}
+
+/// The error of the ledger of notifications as an answer.
+pub fn ledger_failed(error: &notifications::Error) -> Problem {
+    match error {
+        notifications::Error::Unavailable(_) => store_unavailable("ledger of notifications", error),
+        notifications::Error::Refused(_) => Problem::internal(error),
     }
 }
 
@@ -349,6 +358,17 @@ impl Refusal for drop::Error {
             Self::BeaconRecorded => say(codes::BEACON_RECORDED),
             Self::OutOfStep { .. } => say(codes::OUT_OF_STEP),
             Self::Invalid { at, .. } => say(codes::INVALID_FIELD).with("at", at),
+        }
+    }
+}
+
+impl Refusal for operation::Error {
+    fn problem(&self, _now: DateTime<Utc>) -> Problem {
+        match self {
+            Self::AlreadyRecorded => problem(codes::CONFLICT, self.to_string()),
+            Self::Invalid { at, .. } => {
+                problem(codes::INVALID_FIELD, self.to_string()).with("at", at)
+            }
         }
     }
 }

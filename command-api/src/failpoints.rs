@@ -12,7 +12,8 @@ use std::{
 /// and the payment not given up yet. `cancellation.told`: one payment of a cancelled show was told to refund itself,
 /// `cancellation.requested`: all of them were; `cancellation.wound_up`: a batch of its places is free. `drop.drawn`: a
 /// batch of entries is drawn, `drop.debited`: one winner has paid or could not, `drop.settled`: a round of them is recorded.
-pub const NAMES: [&str; 22] = [
+/// `notifications.told`: a batch of them is in the ledger, `notifications.sent`: some were sent elsewhere, and the ledger does not know it yet.
+pub const NAMES: [&str; 24] = [
     "payment.requested",
     "payment.debited",
     "payment.confirmed",
@@ -35,6 +36,8 @@ pub const NAMES: [&str; 22] = [
     "drop.settled",
     "drop.released",
     "drop.revealed",
+    "notifications.told",
+    "notifications.sent",
 ];
 
 type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -17,6 +17,7 @@ mod generations;
 pub mod identity;
 pub mod key_store;
 pub mod metrics;
+pub mod notifications;
 pub mod operations;
 pub mod passwords;
 pub mod payment_provider;
@@ -35,5 +36,5 @@ pub mod waiting_room;
 
 pub use crate::{
     routes::{openapi, router},
-    state::{AppState, Core, Deps, Executors, Settings},
+    state::{AppState, Core, Deps, Executors, Notifications, Settings},
 };

@@ -17,6 +17,7 @@ use crate::{
     drops::Drops,
     failpoints::Failpoints,
     identity::Identity,
+    notifications::{Feed, address::Reach},
     payment_provider::PaymentProviders,
     reservations::Reservations,
     routes::Streams,
@@ -142,6 +143,17 @@ pub struct Deps {
     pub streams: Streams,
     /// Where in the log a seat went.
     pub taken_seats: TakenSeats,
+    /// What customers are told, and who else is.
+    pub notifications: Notifications,
+}
+
+/// What customers are told, and who else is.
+#[derive(Debug, Clone)]
+pub struct Notifications {
+    /// The ledger, and the streams of those who follow it.
+    pub feed: Feed,
+    /// Where webhooks may lead.
+    pub reach: Arc<Reach>,
 }
 
 impl Deref for Deps {

@@ -1,8 +1,14 @@
 //! What the tests of this crate share.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+use crate::{
+    Notifications,
+    notifications::{Feed, SqliteLedger},
+};
 
 /// A folder that goes away with the test.
 pub(crate) struct Folder(PathBuf);
@@ -22,5 +28,13 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What customers are told, by this ledger; webhooks may lead into the internet alone.
+pub(crate) fn notifications(ledger: SqliteLedger, shutdown: &CancellationToken) -> Notifications {
+    Notifications {
+        feed: Feed::new(Arc::new(ledger), shutdown.clone()),
+        reach: Arc::default(),
     }
 }

@@ -15,6 +15,7 @@ use anyhow::{Context, bail};
 use command_api::{
     credentials::{self, Credentials},
     key_store::{self, HmacPurpose, KeyStore},
+    notifications::{self, Ledger},
     waiting_room::{self, WaitingRoom},
 };
 use event_store::{
@@ -44,6 +45,7 @@ pub struct Adapters {
     log: OnceCell<Log>,
     leases: OnceCell<Arc<dyn Leases>>,
     credentials: OnceCell<Arc<dyn Credentials>>,
+    notifications: OnceCell<Arc<dyn Ledger>>,
     keys: OnceCell<Arc<dyn KeyStore>>,
     bus: OnceCell<Arc<dyn Bus>>,
     read_model: OnceCell<Arc<dyn ReadModel>>,
@@ -70,6 +72,7 @@ impl Adapters {
             log: OnceCell::new(),
             leases: OnceCell::new(),
             credentials: OnceCell::new(),
+            notifications: OnceCell::new(),
             keys: OnceCell::new(),
             bus: OnceCell::new(),
             read_model: OnceCell::new(),
@@ -135,6 +138,21 @@ impl Adapters {
             .credentials
             .get_or_try_init(|| self.patiently(Port::Log, false, open));
         credentials.await.cloned()
+    }
+
+    /// What was told to whom, in the log's database.
+    ///
+    /// # Errors
+    /// A store that can't be reached, or one of a newer program.
+    pub async fn notifications(&self) -> anyhow::Result<Arc<dyn Ledger>> {
+        let open = || async {
+            let opened = notifications::open(&self.url(Port::Log)?).await;
+            opened.with_context(|| self.unopened("the ledger of notifications in", Port::Log))
+        };
+        let ledger = self
+            .notifications
+            .get_or_try_init(|| self.patiently(Port::Log, false, open));
+        ledger.await.cloned()
     }
 
     /// Keys of personal data, fingerprints and e-mail digests.

@@ -4,11 +4,12 @@ use std::{collections::BTreeMap, future::ready, mem, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use command_api::{
-    Core, Deps, Executors,
+    Core, Deps, Executors, Notifications,
     commands::HmacFingerprints,
     drops::Drops,
     identity::{self, Identity},
     key_store::HmacPurpose,
+    notifications::Feed,
     operations::{self, Act},
     passwords::{self, Passwords},
     payment_provider::PaymentProviders,
@@ -166,7 +167,13 @@ impl Parts {
             served.merge(command_api::router(commands));
         }
         if self.roles.has(Role::ProcessManagers) {
+            let settings = &self.config.settings.notifications;
             let deps = process_managers::Deps {
+                notifications: process_managers::notifications::Deps {
+                    ledger: self.adapters.notifications().await?,
+                    mailer: settings.mailer()?,
+                    caller: settings.caller()?,
+                },
                 core,
                 keys,
                 rooms,
@@ -227,6 +234,15 @@ impl Parts {
         Ok(())
     }
 
+    /// What customers are told, and the task that wakes those who follow it.
+    async fn notifications(&self) -> anyhow::Result<Notifications> {
+        let serving = &self.stages.serving;
+        let feed = Feed::new(self.adapters.notifications().await?, serving.end.clone());
+        serving.run("notification streams", &self.health, feed.clone().run());
+        let reach = self.config.settings.notifications.reach()?;
+        Ok(Notifications { feed, reach })
+    }
+
     async fn command_api(
         &self,
         core: Core,
@@ -262,6 +278,7 @@ impl Parts {
             drops,
             tickets,
             streams: Streams::until(self.stages.serving.end.clone()),
+            notifications: self.notifications().await?,
         }))
     }
 }

@@ -1,6 +1,7 @@
 //! The configuration: compiled-in defaults, a file, the environment, the command line; joined, then checked as a whole.
 
 mod limits;
+mod notifications;
 
 use std::{
     collections::HashMap, net::SocketAddr, ops::RangeInclusive, path::PathBuf, time::Duration,
@@ -11,7 +12,7 @@ use clap::ValueEnum;
 use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
 
-pub use self::limits::Limits;
+pub use self::{limits::Limits, notifications::Notifications};
 use crate::{
     adapters::{self, Port},
     roles::Roles,
@@ -44,6 +45,8 @@ pub struct Settings {
     pub auth: Auth,
     /// What one caller may ask.
     pub limits: Limits,
+    /// What is told to whom.
+    pub notifications: Notifications,
     /// The executors.
     pub executor: Executor,
     /// Logs.
@@ -239,6 +242,7 @@ impl Settings {
             .with_list_parse_key("auth.trusted_keys")
             .with_list_parse_key("limits.trusted_proxies")
             .with_list_parse_key("limits.exempt")
+            .with_list_parse_key("notifications.webhook_networks")
             .source(environment);
         let mut settings: Self = sources
             .add_source(environment)
@@ -299,6 +303,7 @@ impl Settings {
             1..=1_000_000,
         )?;
         self.limits.check()?;
+        self.notifications.check()?;
         within("bus.partitions", self.bus.partitions.into(), 1..=1_000)?;
         within("bus.replication", self.bus.replication.into(), 1..=9)?;
         ensure!(

@@ -44,6 +44,24 @@ pub(super) async fn everything(source: &Source, target: &Target) -> anyhow::Resu
             &source.credentials,
             &target.credentials
         ),
+        notifications: compare!(
+            "notifications",
+            pages::notifications,
+            &source.notifications,
+            &target.notifications
+        ),
+        webhooks: compare!(
+            "webhooks",
+            pages::webhooks,
+            &source.notifications,
+            &target.notifications
+        ),
+        deliveries: compare!(
+            "deliveries",
+            pages::deliveries,
+            &source.notifications,
+            &target.notifications
+        ),
         keys: compare!("keys", pages::keys, &source.keys, &target.keys),
         secrets: compare!("secrets", pages::secrets, &source.keys, &target.keys),
     })

@@ -1,5 +1,6 @@
 //! The first half: copying.
 
+use command_api::notifications::Ledger as _;
 use event_store::EventLog;
 
 use super::{
@@ -56,6 +57,15 @@ pub(super) async fn everything(
         .take_passwords(page));
     copy!(|last| pages::sessions(from, last), |page| to
         .take_sessions(page));
+
+    let (from, to) = (&source.notifications, &target.notifications);
+    to.clear(from.checkpoint().await?).await?;
+    copy!(|last| pages::notifications(from, last), |page| to
+        .take_notifications(page));
+    copy!(|last| pages::webhooks(from, last), |page| to
+        .take_webhooks(page));
+    copy!(|last| pages::deliveries(from, last), |page| to
+        .take_deliveries(page));
 
     let (from, to) = (&source.keys, &target.keys);
     to.clear().await?;

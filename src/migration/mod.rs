@@ -2,12 +2,13 @@
 //!
 //! ```text
 //!  DIR (locked)   log.db ── events, heads with timers, claims, commands ──▶ log
-//!                        └─ passwords, sessions ──────────────────────────▶ credentials, in the same database
+//!                        ├─ passwords, sessions ──────────────────────────▶ credentials, in the same database
+//!                        └─ notifications, webhooks, deliveries ──────────▶ ledger of notifications, in the same database
 //!                 keys.db ── keys, secrets ───────────────────────────────▶ key store
 //!                 compared row by row; only then the new log takes appends
 //! ```
 //!
-//! Nothing else needs to come along: process managers keep no checkpoints (what is to be done stands in the log as timers), and the
+//! Nothing else needs to come along: other process managers keep no checkpoints (what is to be done stands in the log as timers), and the
 //! read model is projected anew from position 1. A migration that was cut short is run again: it goes on behind the last page of
 //! events and copies the other tables anew. The source is only read.
 
@@ -21,6 +22,7 @@ use anyhow::{Context, bail, ensure};
 use command_api::{
     credentials::{PostgresCredentials, SqliteCredentials, copying::Listed as _},
     key_store::{PostgresKeyStore, SqliteKeyStore, copying::Listed as _},
+    notifications::{PostgresLedger, SqliteLedger},
 };
 use edge::auth::SIGNING_KEY_FILE;
 use event_store::{
@@ -53,6 +55,12 @@ pub struct Report {
     pub passwords: u64,
     /// Sessions.
     pub sessions: u64,
+    /// What customers were told.
+    pub notifications: u64,
+    /// Who is called by organizers.
+    pub webhooks: u64,
+    /// What was sent elsewhere, or is on its way.
+    pub deliveries: u64,
     /// Keys of personal data, destroyed ones included.
     pub keys: u64,
     /// Other secrets.
@@ -68,10 +76,13 @@ impl fmt::Display for Report {
             ("commands", self.commands),
             ("passwords", self.passwords),
             ("sessions", self.sessions),
+            ("notifications", self.notifications),
+            ("webhooks", self.webhooks),
+            ("deliveries", self.deliveries),
             ("keys", self.keys),
             ("secrets", self.secrets),
         ] {
-            writeln!(f, "{what:<10} {count:>12}")?;
+            writeln!(f, "{what:<13} {count:>12}")?;
         }
         f.write_str("copied and compared, row by row")
     }
@@ -82,6 +93,7 @@ impl fmt::Display for Report {
 struct Source {
     log: SqliteEventLog,
     credentials: SqliteCredentials,
+    notifications: SqliteLedger,
     keys: SqliteKeyStore,
     _folder: DataFolder,
 }
@@ -93,6 +105,7 @@ struct Target {
     /// To compare with.
     log: PostgresEventLog,
     credentials: PostgresCredentials,
+    notifications: PostgresLedger,
     keys: PostgresKeyStore,
 }
 
@@ -139,6 +152,7 @@ impl Source {
             credentials: SqliteCredentials::open(&log)
                 .await
                 .with_context(|| open(&log))?,
+            notifications: SqliteLedger::open(&log).await.with_context(|| open(&log))?,
             keys: SqliteKeyStore::open(&keys)
                 .await
                 .with_context(|| open(&keys))?,
@@ -162,6 +176,9 @@ impl Target {
             credentials: PostgresCredentials::open(log)
                 .await
                 .context("the new log's credentials can't be opened")?,
+            notifications: PostgresLedger::open(log)
+                .await
+                .context("the new log's ledger of notifications can't be opened")?,
             keys: PostgresKeyStore::open(keys)
                 .await
                 .context("the new key store can't be opened")?,

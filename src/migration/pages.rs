@@ -6,6 +6,10 @@ use command_api::{
         copying::{Listed as ListedCredentials, StoredPassword},
     },
     key_store::copying::{Listed as ListedKeys, StoredKey, StoredSecret},
+    notifications::{
+        Notification, Webhook,
+        copying::{Listed as ListedNotifications, StoredDelivery},
+    },
 };
 use event_store::{EventLog, StreamId, claims::Claim, commands::KnownCommand, log::StreamHead};
 
@@ -47,6 +51,30 @@ pub(super) async fn sessions(
 ) -> anyhow::Result<Vec<NewSession>> {
     let after = last.map(|row| row.session);
     Ok(store.list_sessions(after, PAGE).await?)
+}
+
+pub(super) async fn notifications(
+    store: &dyn ListedNotifications,
+    last: Option<&Notification>,
+) -> anyhow::Result<Vec<Notification>> {
+    let after = last.map(|row| row.id);
+    Ok(store.list_notifications(after, PAGE).await?)
+}
+
+pub(super) async fn webhooks(
+    store: &dyn ListedNotifications,
+    last: Option<&Webhook>,
+) -> anyhow::Result<Vec<Webhook>> {
+    let after = last.map(|row| row.id);
+    Ok(store.list_webhooks(after, PAGE).await?)
+}
+
+pub(super) async fn deliveries(
+    store: &dyn ListedNotifications,
+    last: Option<&StoredDelivery>,
+) -> anyhow::Result<Vec<StoredDelivery>> {
+    let after = last.map(|row| row.delivery.id);
+    Ok(store.list_deliveries(after, PAGE).await?)
 }
 
 pub(super) async fn keys(

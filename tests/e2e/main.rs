@@ -21,6 +21,7 @@ mod kill;
 mod limits;
 mod load;
 mod migrate;
+mod notifications;
 mod operation;
 mod points;
 mod projections;

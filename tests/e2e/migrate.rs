@@ -68,8 +68,17 @@ impl Before {
             token: app.token(Role::Customer, id),
         };
         fan.charge(app, 100).await;
-        // Something sold, so that there are claims and a finished payment.
-        sale.buy(app, &fan, &["A-1-1"]).await;
+        let hook = json!({"url": "https://example.org/", "events": ["show.cancelled"]});
+        let hook = app
+            .post("/v1/webhooks", &sale.organizer, &hook)
+            .send()
+            .await;
+        hook.expect(201);
+        // Something sold, so that there are claims and a finished payment; and told.
+        let (_, paid) = sale.buy(app, &fan, &["A-1-1"]).await;
+        let path = "/v1/me/notifications";
+        let told = app.get_at(path, &fan.token, &paid["position"]).await;
+        assert_eq!(told.expect(200)["items"].as_array().unwrap().len(), 2);
         let hold = app
             .post("/v1/reservations", &fan.token, &sale.seats(&["A-2-1"]))
             .key("the hold");
@@ -112,6 +121,9 @@ impl Before {
         let paid = self.fan.pay(app, &self.hold["reservation_id"]).send().await;
         let paid = paid.expect(201);
         assert_eq!(self.fan.balance(app, &paid["position"]).await, 80);
+        let path = "/v1/me/notifications";
+        let told = app.get_at(path, &self.fan.token, &paid["position"]).await;
+        assert_eq!(told.expect(200)["items"].as_array().unwrap().len(), 4);
     }
 }
 
@@ -155,6 +167,8 @@ async fn a_sale_goes_on_after_the_move_to_postgres() {
     assert!(done.status.success(), "{text}");
     let report: Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!(report["events"], head.0);
+    let told = (&report["notifications"], &report["webhooks"]);
+    assert_eq!(told, (&json!(2), &json!(1)));
     assert_eq!(
         (&report["keys"], &report["sessions"]),
         (&json!(1), &json!(1))

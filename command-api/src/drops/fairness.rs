@@ -15,7 +15,7 @@ use domain::{
 };
 use uuid::Builder;
 
-use crate::{key_store::Key, waiting_room::hex};
+use crate::key_store::Key;
 
 /// Length of a digest.
 pub const DIGEST_BYTES: usize = 32;
@@ -36,7 +36,7 @@ pub fn secret_name(drop: DropId) -> String {
 
 /// What is made known of the secret beforehand: its SHA-256, in hexadecimal.
 pub fn commitment(secret: &Key) -> String {
-    hex(digest(&SHA256, secret.expose()).as_ref())
+    hex::encode(digest(&SHA256, secret.expose()).as_ref())
 }
 
 /// The entry of a customer in a drop: nobody chooses it, because drop and customer leave one possibility.
@@ -130,7 +130,7 @@ mod tests {
         let leaf = |id: &DropEntryId| hashed(&[&[0], id.0.as_bytes()]);
         let node = |l: &Digest, r: &Digest| hashed(&[&[1], l, r]);
         assert_eq!(
-            hex(&root(&[])),
+            hex::encode(&root(&[])),
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         );
         assert_eq!(root(&two[..1]), leaf(&two[0]));

@@ -91,7 +91,7 @@ pub(super) async fn seal(core: &Core, drop: DropId) -> Result<(), Error> {
     let length = u32::try_from(entries.len()).unwrap_or(u32::MAX);
     let root = aside(move || fairness::root(&entries)).await?;
     let command = Command::Seal {
-        root: crate::waiting_room::hex(&root),
+        root: hex::encode(&root),
         entries: length,
     };
     take(core, drop, "seal", command).await?;
@@ -131,7 +131,7 @@ pub async fn drive(core: &Core, keys: &dyn KeyStore, drop: DropId) -> Result<(),
             Step::Release => release(core, drop).await?,
             Step::Reveal => {
                 let secret = secret(keys, drop).await?;
-                let secret = crate::waiting_room::hex(secret.expose());
+                let secret = hex::encode(secret.expose());
                 take(core, drop, "reveal", Command::Reveal { secret }).await?;
                 core.failpoints.pass("drop.revealed").await;
             }
@@ -148,7 +148,9 @@ async fn draw(core: &Core, keys: &dyn KeyStore, drop: DropId) -> Result<(), Halt
         return Ok(());
     };
     let secret = secret(keys, drop).await?;
-    let root = unhex(view.root.as_deref().unwrap_or_default());
+    let mut root = fairness::NO_ROOT;
+    // A drop that is drawn was sealed before; its root is what this program wrote.
+    let _ = hex::decode_to_slice(view.root.as_deref().unwrap_or_default(), &mut root);
     let beacon = view.beacon.unwrap_or_default();
     let order = aside(move || in_order(&Lots::new(&secret, &root, &beacon), &entries)).await?;
     let mut from = view.drawn;
@@ -177,15 +179,6 @@ pub(crate) fn in_order(lots: &Lots, entries: &[DropEntryId]) -> Vec<(u32, Lot)> 
     order.sort_unstable();
     let order = order.into_iter();
     order.map(|(lot, _, index)| (index, lot)).collect()
-}
-
-fn unhex(text: &str) -> [u8; fairness::DIGEST_BYTES] {
-    let mut bytes = fairness::NO_ROOT;
-    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-        let digits = str::from_utf8(digits).unwrap_or_default();
-        *byte = u8::from_str_radix(digits, 16).unwrap_or_default();
-    }
-    bytes
 }
 
 /// A round of winners or of those who forfeited, and the price.

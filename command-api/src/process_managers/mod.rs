@@ -5,10 +5,12 @@
 
 mod admission;
 pub mod checkout;
+mod deliveries;
 mod drops;
 mod hold_expiry;
 mod key_expiry;
 mod meter;
+pub mod notifications;
 pub mod refund;
 mod show_cancellation;
 pub mod steps;
@@ -47,6 +49,8 @@ pub struct Deps {
     pub credentials: Arc<dyn Credentials>,
     /// Which process leads each of them.
     pub leases: Arc<dyn Leases>,
+    /// What is told to whom, and how.
+    pub notifications: notifications::Deps,
     /// Waiting rooms, from which customers are let in.
     pub rooms: Rooms,
     /// This process, among the leases' holders.
@@ -78,6 +82,9 @@ pub async fn run(deps: Deps, shutdown: CancellationToken) {
         }),
         lead(deps, "identity_sweep", &shutdown, |stop| async move {
             identity::sweep::run(deps, &stop).await;
+        }),
+        lead(deps, "notifications", &shutdown, |stop| async move {
+            notifications::run(core, &*deps.keys, &deps.notifications, &stop).await;
         }),
     );
 }

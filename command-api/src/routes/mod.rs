@@ -7,9 +7,11 @@ mod cancel_show;
 mod charge_points;
 mod create_venue;
 mod credentials_body;
+mod dead_letters;
 mod drops;
 mod extend_hold;
 mod hold_seats;
+mod notifications;
 mod pay;
 mod refresh_session;
 mod refund_payment;
@@ -19,6 +21,7 @@ mod schedule_show;
 pub(crate) mod sign_in;
 mod sign_out;
 mod waiting_room;
+mod webhooks;
 
 use std::collections::BTreeMap;
 
@@ -95,6 +98,15 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(sign_in::sign_in))
         .routes(routes!(refresh_session::refresh_session))
         .routes(routes!(sign_out::sign_out))
+        .routes(routes!(notifications::list::list))
+        .routes(routes!(notifications::stream::stream))
+        .routes(routes!(
+            webhooks::create_webhook::create_webhook,
+            webhooks::list_webhooks::list_webhooks
+        ))
+        .routes(routes!(webhooks::remove_webhook::remove_webhook))
+        .routes(routes!(dead_letters::list_dead_letters::list_dead_letters))
+        .routes(routes!(dead_letters::retry_dead_letter::retry_dead_letter))
 }
 
 /// What the descriptions of several calls refer to.

@@ -31,12 +31,13 @@ use crate::{
     failpoints::Failpoints,
     identity::{self, Identity},
     key_store::SqliteKeyStore,
+    notifications::SqliteLedger,
     passwords::{self, Passwords},
     payment_provider::PaymentProviders,
     reservations::Reservations,
     routes::Streams,
     taken_seats::TakenSeats,
-    testing::Folder,
+    testing::{Folder, notifications},
     waiting_room::{InProcessWaitingRoom, Rooms, Tickets},
 };
 
@@ -62,6 +63,7 @@ impl App {
                 .await
                 .unwrap(),
         );
+        let ledger = SqliteLedger::open(&folder.path("log.db")).await.unwrap();
         let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
         let committer = Committer::start(log.clone(), &tasks, shutdown.clone());
         let time: Arc<dyn Clock> = clock.clone();
@@ -114,6 +116,7 @@ impl App {
             identity: Arc::new(identity),
             reservations: Reservations::new(log.clone()),
             taken_seats: TakenSeats::new(log),
+            notifications: notifications(ledger, &shutdown),
         });
         let router = crate::router(state.clone());
         Self {

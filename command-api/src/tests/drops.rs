@@ -225,7 +225,7 @@ fn two_hundred_thousand_are_drawn_exactly() {
     let entries = drop.entry_ids();
     let published = root(&entries);
     let sealed = Command::Seal {
-        root: crate::waiting_room::hex(&published),
+        root: hex::encode(&published),
         entries: ENTRIES,
     };
     ask(&mut drop, &sealed, 60);

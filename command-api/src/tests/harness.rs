@@ -29,13 +29,14 @@ use crate::{
     failpoints::Failpoints,
     identity::{self, Identity},
     key_store::{self, HmacPurpose},
+    notifications::{SqliteLedger, email::Mailer, webhook::Caller},
     passwords::{self, Passwords},
     payment_provider::PaymentProviders,
     process_managers,
     reservations::Reservations,
     routes::Streams,
     taken_seats::TakenSeats,
-    testing::Folder,
+    testing::{Folder, notifications},
     waiting_room::{InProcessWaitingRoom, Rooms, Tickets, WaitingRoom},
 };
 
@@ -142,6 +143,7 @@ impl Api {
         let log: Arc<dyn EventLog> = Arc::new(FaultyLog::new(log, faults));
         let keys = key_store::open(&url("keys.db")).await.unwrap();
         let credentials = credentials::open(&url("log.db")).await.unwrap();
+        let ledger = SqliteLedger::open(&folder.path("log.db")).await.unwrap();
         let signer = Arc::new(Signer::open(&folder.path("")).unwrap());
         let port: Arc<dyn Clock> = clock.clone();
         let now = {
@@ -186,6 +188,7 @@ impl Api {
             identity: Arc::new(identity),
             reservations: Reservations::new(log.clone()),
             taken_seats: TakenSeats::new(log),
+            notifications: notifications(ledger, &shutdown),
         });
         let router = crate::router(state.clone());
         Self {
@@ -223,7 +226,18 @@ impl Api {
 
     /// Starts the process managers.
     pub(super) fn manage(&self) {
+        self.manage_with(None);
+    }
+
+    /// The same, with a way to send mail.
+    pub(super) fn manage_with(&self, mailer: Option<Mailer>) {
+        let notifications = &self.state.notifications;
         let deps = process_managers::Deps {
+            notifications: process_managers::notifications::Deps {
+                ledger: notifications.feed.shared_ledger(),
+                mailer,
+                caller: Caller::new(notifications.reach.clone(), Duration::from_secs(2)),
+            },
             core: self.state.core.clone(),
             keys: self.state.identity.keys.clone(),
             credentials: self.state.identity.credentials.clone(),

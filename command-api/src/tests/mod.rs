@@ -12,6 +12,7 @@ mod faulty_log;
 mod fixtures;
 mod harness;
 mod manager_crashes;
+mod notifications;
 mod payment_provider;
 mod payments;
 mod races;

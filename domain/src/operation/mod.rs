@@ -21,6 +21,8 @@ use crate::{
 pub mod acts {
     /// The log was written to without a synchronous standby.
     pub const DURABILITY_SINGLE: &str = "log.durability_single";
+    /// A notification that could not be delivered was tried again.
+    pub const NOTIFICATION_RETRY: &str = "notification.retry";
     /// A parked key was tried again.
     pub const PROJECTION_RETRY: &str = "projection.retry";
     /// A parked event was left out.

@@ -1,7 +1,7 @@
 //! The real servers that the tests run against.
 //!
 //! `tests/run` starts those that all tests share and tells the tests by these variables; a test that finds its variable unset is skipped,
-//! and says so. A test that breaks a server starts one of its own: [`Postgres`], [`Kafka`], [`Haproxy`], [`Redis`].
+//! and says so. A test that breaks a server starts one of its own: [`Postgres`], [`Kafka`], [`Haproxy`], [`Redis`], [`Smtp`].
 //! A [`Cluster`] is the program itself, its roles in processes of their own on these servers.
 //!
 //! | Variable | What |
@@ -24,6 +24,7 @@ mod kafka;
 mod notes;
 mod postgres;
 mod redis;
+mod smtp;
 mod wait;
 
 pub use cluster::{Cluster, Layout, Stores};
@@ -34,6 +35,7 @@ pub use kafka::Kafka;
 pub use notes::{fault, skip};
 pub use postgres::{Options, Postgres, StandbyOptions};
 pub use redis::Redis;
+pub use smtp::Smtp;
 
 /// Where Kafka listens, for a test that librdkafka's mock cluster serves as well; a run against that is noted as skipped all the same.
 /// `None`, and a note that `test` was skipped, where there is neither. Topics are shared: give yours unique names.

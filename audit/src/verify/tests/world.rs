@@ -9,13 +9,14 @@ use axum::{
 };
 use chrono::{DateTime, TimeDelta};
 use command_api::{
-    AppState, Core, Deps as CommandDeps, Executors, Settings,
+    AppState, Core, Deps as CommandDeps, Executors, Notifications, Settings,
     commands::{HmacFingerprints, Origin, step_id},
     credentials::SqliteCredentials,
     drops::{Drops, drive},
     failpoints::Failpoints,
     identity::{self, Identity},
     key_store::SqliteKeyStore,
+    notifications::{Feed, SqliteLedger},
     operations::{self, Act},
     passwords::{self, Passwords},
     payment_provider::PaymentProviders,
@@ -175,6 +176,7 @@ impl World {
             signer.clone(),
             identity::Settings::default(),
         );
+        let ledger = SqliteLedger::open(&folder.path("log.db")).await.unwrap();
         let core = Core {
             log: log.clone(),
             clock: time,
@@ -200,6 +202,10 @@ impl World {
             identity: Arc::new(identity),
             reservations: Reservations::new(log.clone()),
             taken_seats: TakenSeats::new(log),
+            notifications: Notifications {
+                feed: Feed::new(Arc::new(ledger), shutdown.clone()),
+                reach: Arc::default(),
+            },
         });
         let router = command_api::router(state.clone());
         tasks.close();

@@ -1,0 +1,1 @@
+TRUNCATE notifications.notifications, notifications.webhooks, notifications.deliveries

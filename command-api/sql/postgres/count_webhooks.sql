@@ -1,0 +1,1 @@
+SELECT count(*) FROM notifications.webhooks WHERE organizer_id = $1

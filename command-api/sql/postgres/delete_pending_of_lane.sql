@@ -1,0 +1,1 @@
+DELETE FROM notifications.deliveries WHERE lane = $1 AND state = 'pending'

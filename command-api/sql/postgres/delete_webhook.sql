@@ -1,0 +1,1 @@
+DELETE FROM notifications.webhooks WHERE organizer_id = $1 AND webhook_id = $2

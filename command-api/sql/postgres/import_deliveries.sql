@@ -1,0 +1,5 @@
+INSERT INTO notifications.deliveries
+    (notification_id, channel, recipient, lane, position, ordinal, kind, data, occurred_at, next_at, state, attempts, reason)
+SELECT *
+FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::timestamptz[],
+    $10::timestamptz[], $11::text[], $12::bigint[], $13::text[])

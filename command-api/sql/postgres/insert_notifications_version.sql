@@ -1,0 +1,1 @@
+INSERT INTO notifications.schema (version) VALUES ($1)

@@ -1,0 +1,5 @@
+SELECT position, ordinal, customer_id
+FROM notifications.notifications
+WHERE (position, ordinal) > ($1, $2)
+ORDER BY position, ordinal
+LIMIT $3

@@ -1,0 +1,4 @@
+DELETE FROM notifications.notifications
+WHERE notification_id IN (
+    SELECT notification_id FROM notifications.notifications WHERE occurred_at < $1 ORDER BY occurred_at LIMIT $2
+)

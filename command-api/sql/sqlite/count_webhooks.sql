@@ -1,0 +1,1 @@
+SELECT count(*) FROM notification_webhooks WHERE organizer_id = ?1

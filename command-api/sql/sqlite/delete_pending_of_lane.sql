@@ -1,0 +1,1 @@
+DELETE FROM notification_deliveries WHERE lane = ?1 AND state = 'pending'

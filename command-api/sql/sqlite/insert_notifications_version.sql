@@ -1,0 +1,1 @@
+INSERT INTO notifications_schema (version) VALUES (?1)

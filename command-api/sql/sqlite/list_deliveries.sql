@@ -1,0 +1,5 @@
+SELECT notification_id, channel, recipient, lane, position, ordinal, kind, data, occurred_at, attempts, next_at, reason, state
+FROM notification_deliveries
+WHERE notification_id > ?1
+ORDER BY notification_id
+LIMIT ?2

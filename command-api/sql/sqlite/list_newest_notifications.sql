@@ -1,0 +1,5 @@
+SELECT notification_id, customer_id, position, ordinal, kind, data, occurred_at
+FROM notifications
+WHERE customer_id = ?1 AND (position, ordinal) < (?2, ?3)
+ORDER BY position DESC, ordinal DESC
+LIMIT ?4

@@ -1,0 +1,5 @@
+SELECT webhook_id, organizer_id, url, kinds, since, created_at, disabled_at, disabled_reason
+FROM notification_webhooks
+WHERE webhook_id > ?1
+ORDER BY webhook_id
+LIMIT ?2

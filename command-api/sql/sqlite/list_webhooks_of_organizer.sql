@@ -1,0 +1,4 @@
+SELECT webhook_id, organizer_id, url, kinds, since, created_at, disabled_at, disabled_reason
+FROM notification_webhooks
+WHERE organizer_id = ?1
+ORDER BY webhook_id

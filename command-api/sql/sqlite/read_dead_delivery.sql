@@ -1,0 +1,3 @@
+SELECT notification_id, channel, recipient, lane, position, ordinal, kind, data, occurred_at, attempts, next_at, reason
+FROM notification_deliveries
+WHERE notification_id = ?1 AND state = 'dead'

@@ -1,0 +1,1 @@
+UPDATE notification_deliveries SET state = 'pending', attempts = 0, next_at = ?2 WHERE notification_id = ?1 AND state = 'dead'
