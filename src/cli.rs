@@ -1,11 +1,14 @@
 //! The command line.
 
+mod audit;
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use read_model::ProjectionId;
 use uuid::Uuid;
 
+pub use self::audit::{AsOf, History, ReadModelName, Verify};
 use crate::{
     bench::{Scenario, Streamed},
     config::{Durability, Overrides},
@@ -157,16 +160,20 @@ pub struct Bench {
 }
 
 /// `frontrow audit`.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Audit {
     /// Check the log and the read model: exit status 0 clean, 1 findings, 2 could not run
-    Verify,
+    Verify(Verify),
+    /// Tell every decision about a seat, a reservation, a customer, a payment, a saga or a correlation id, in order
+    History(History),
+    /// Show a read model as it was at a position or a time
+    AsOf(AsOf),
     /// Check the published proof of a drop, without a server: exit status 0 verified, 1 findings, 2 could not be read
     VerifyDraw(VerifyDraw),
 }
 
 /// `frontrow audit verify-draw`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct VerifyDraw {
     /// The proof, as `GET /v1/drops/{id}/proof` answers it; "-" for standard input
     #[arg(value_name = "FILE")]

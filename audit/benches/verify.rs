@@ -279,7 +279,7 @@ async fn main() {
     };
     for _ in 0..3 {
         let begin = Instant::now();
-        let report = audit::verify(&deps, &Options { now: start() }, |_| {})
+        let report = audit::verify(&deps, &Options::at(start()), |_| {})
             .await
             .expect("the log can be checked");
         let seconds = begin.elapsed().as_secs_f64();

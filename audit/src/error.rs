@@ -26,6 +26,12 @@ pub enum Error {
         /// What is wrong.
         detail: String,
     },
+    /// There is no such thing, or was none at that moment.
+    #[error("no such {0}")]
+    NotFound(&'static str),
+    /// An event can't be folded.
+    #[error(transparent)]
+    Fold(#[from] projections::Error),
     /// The log failed.
     #[error(transparent)]
     Log(#[from] log::Error),
@@ -49,13 +55,14 @@ impl From<Error> for Problem {
             Error::ReadModel(read_model::Error::BadCursor(_)) => {
                 malformed("invalid_cursor", "cursor")
             }
+            Error::NotFound(what) => Self::not_found(what),
             Error::Log(log::Error::Unavailable(_)) => {
                 unavailable("unavailable", "the log can't be reached")
             }
             Error::ReadModel(read_model::Error::Unavailable(_)) => {
                 unavailable("read_model_unavailable", "the read model does not answer")
             }
-            Error::Log(_) | Error::ReadModel(_) => Self::internal(&error),
+            Error::Log(_) | Error::ReadModel(_) | Error::Fold(_) => Self::internal(&error),
         }
     }
 }
@@ -81,6 +88,7 @@ mod tests {
                 name: "limit",
                 detail: "as told".to_owned(),
             },
+            Error::NotFound("show"),
             Error::Log(log::Error::Unavailable("as told".to_owned())),
             Error::Log(log::Error::Corrupt("as told".to_owned())),
             Error::ReadModel(read_model::Error::BadCursor("as told".to_owned())),

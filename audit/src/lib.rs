@@ -3,7 +3,10 @@
 //! Everything here reads only, takes no lock, and works beside a running server.
 #![warn(missing_docs)]
 
+pub mod as_of;
 mod error;
+pub mod events;
+pub mod history;
 mod lag;
 mod projections;
 mod routes;

@@ -42,6 +42,7 @@ pub struct Fold {
     projections: [Box<dyn Projection>; 7],
     until: Option<Until>,
     slice: Slice,
+    only: Option<ProjectionId>,
     rows: Rows,
 }
 
@@ -51,6 +52,7 @@ impl Default for Fold {
             projections: crate::all(),
             until: None,
             slice: Slice::WHOLE,
+            only: None,
             rows: Rows::default(),
         }
     }
@@ -91,6 +93,15 @@ impl Fold {
         Self { slice, ..self }
     }
 
+    /// The same fold of one projection alone: the events of other projections' rows need not be there.
+    #[must_use]
+    pub fn only(self, id: ProjectionId) -> Self {
+        Self {
+            only: Some(id),
+            ..self
+        }
+    }
+
     /// Applies the next event of the log.
     ///
     /// # Errors
@@ -103,7 +114,11 @@ impl Fold {
         let position = stored.position.0;
         let until = self.until.as_ref();
         let partition = until.map_or(0, |until| (until.partition_of)(key));
-        let lacks = |id| until.is_none_or(|until| position <= until.position(id, partition, key));
+        let only = self.only;
+        let lacks = |id| {
+            only.is_none_or(|only| only == id)
+                && until.is_none_or(|until| position <= until.position(id, partition, key))
+        };
         if !ProjectionId::ALL.into_iter().any(lacks) {
             return Ok(());
         }

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{print, runtime, verify};
 use crate::{
     app::{App, AppConfig},
-    cli::{Demo, Output},
+    cli::{Demo, Output, Verify},
     config::Settings,
     data_folder::TemporaryFolder,
     demo, telemetry,
@@ -41,7 +41,7 @@ pub(super) fn run(
     if output == Output::Text {
         print(&format!("{report}\n"))?;
     }
-    let verdict = crowd.block_on(verify::verify(&settings));
+    let verdict = crowd.block_on(verify::verify(&settings, &Verify::default()));
     server.block_on(app.shutdown())?;
     let verdict = verdict?;
     match output {

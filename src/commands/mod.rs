@@ -1,9 +1,11 @@
 //! What the program does, one command a file. Each answers with the process's exit status.
 
 mod acts;
+mod as_of;
 mod bench;
 mod demo;
 mod healthcheck;
+mod history;
 mod keys;
 mod migrate;
 mod openapi;
@@ -57,7 +59,15 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             demo::run(Settings::load(overrides)?, data, &arguments, output)
         }
         Command::Bench(arguments) => bench::run(&Settings::load(overrides)?, &arguments, output),
-        Command::Audit(Audit::Verify) => verify::run(&Settings::load(overrides)?, output),
+        Command::Audit(Audit::Verify(arguments)) => {
+            verify::run(&Settings::load(overrides)?, &arguments, output)
+        }
+        Command::Audit(Audit::History(arguments)) => {
+            history::run(&Settings::load(overrides)?, &arguments, output)
+        }
+        Command::Audit(Audit::AsOf(arguments)) => {
+            as_of::run(&Settings::load(overrides)?, &arguments, output)
+        }
         Command::Audit(Audit::VerifyDraw(arguments)) => verify_draw::run(&arguments, output),
         Command::Replay(arguments) => replay::run(&Settings::load(overrides)?, &arguments, output),
         Command::Projections(command) => {

@@ -6,19 +6,28 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use audit::verify::{Deps, Options, Phase, Progress, Report};
-use event_store::{Clock, SystemClock, log::postgres};
+use audit::verify::{BusCheck, BusReport, Deps, Options, Phase, Progress, Report};
+use event_store::{Clock, EventLog, SystemClock, bus::kafka, log::postgres};
 use indicatif::ProgressBar;
 use read_model::Access;
 
 use super::{print, runtime};
-use crate::{adapters::Adapters, cli::Output, config::Settings, demo};
+use crate::{
+    adapters::Adapters,
+    cli::{Output, Verify},
+    config::Settings,
+    demo,
+};
 
 /// Exit status where something was found.
 const FINDINGS: u8 = 1;
 
-pub(super) fn run(settings: &Settings, output: Output) -> anyhow::Result<ExitCode> {
-    let report = runtime()?.block_on(verify(settings))?;
+pub(super) fn run(
+    settings: &Settings,
+    arguments: &Verify,
+    output: Output,
+) -> anyhow::Result<ExitCode> {
+    let report = runtime()?.block_on(verify(settings, arguments))?;
     match output {
         Output::Text => print(&report.to_string())?,
         Output::Json => print(&serde_json::to_string(&report)?)?,
@@ -38,7 +47,7 @@ pub(super) fn status(report: &Report) -> ExitCode {
 ///
 /// # Errors
 /// What kept the check from being carried out.
-pub(super) async fn verify(settings: &Settings) -> anyhow::Result<Report> {
+pub(super) async fn verify(settings: &Settings, arguments: &Verify) -> anyhow::Result<Report> {
     let adapters = Adapters::new(settings, postgres::Access::ReadOnly);
     if let Some(path) = adapters.log_file()? {
         ensure!(path.is_file(), "there is no log at {}", path.display());
@@ -50,10 +59,17 @@ pub(super) async fn verify(settings: &Settings) -> anyhow::Result<Report> {
         log: log.clone(),
         read_model: Some(read_model),
         partition_of: Some(Arc::new(move |key| bus.partition_of(key))),
-        bus: None,
+        bus: if arguments.bus {
+            Some(bus_check(&adapters, &log)?)
+        } else {
+            None
+        },
     };
     let options = Options {
         now: SystemClock.now(),
+        from: arguments.from,
+        to: arguments.to,
+        resume: arguments.resume.clone(),
     };
     let bar = Mutex::new(None);
     let report = audit::verify(&deps, &options, |progress| show(&bar, progress)).await;
@@ -62,6 +78,25 @@ pub(super) async fn verify(settings: &Settings) -> anyhow::Result<Report> {
     }
     log.close().await;
     report.context("the check could not be carried out")
+}
+
+/// Reads the topic as a plain consumer does, and compares it with the log.
+fn bus_check(adapters: &Adapters, log: &Arc<dyn EventLog>) -> anyhow::Result<BusCheck> {
+    let kafka = adapters.kafka()?;
+    let kafka = kafka
+        .context("--bus: the configured bus is the log itself, there is nothing to compare")?;
+    let log = log.clone();
+    Ok(Arc::new(move |head| {
+        let (kafka, log) = (kafka.clone(), log.clone());
+        Box::pin(async move {
+            let audit = kafka::audit(&kafka, &*log, head).await?;
+            Ok(BusReport {
+                events: audit.events,
+                differing: audit.differing,
+                differences: audit.differences,
+            })
+        })
+    }))
 }
 
 fn show(bar: &Mutex<Option<ProgressBar>>, progress: Progress) {

@@ -6,6 +6,7 @@
 
 mod harness;
 
+mod audit;
 mod cancellation;
 mod catalogue;
 mod checkout;

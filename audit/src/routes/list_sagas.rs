@@ -1,10 +1,6 @@
 //! `GET /v1/ops/sagas`
 
-use axum::{
-    extract::State,
-    http::{HeaderName, HeaderValue},
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State, response::Response};
 use edge::{
     Json, Query,
     auth::{Principal, Role},
@@ -20,9 +16,6 @@ use crate::{
     sagas::{STUCK_AFTER, SagasView, sagas},
     state::AppState,
 };
-
-/// The header of an answer: the position that it shows.
-const POSITION: HeaderName = HeaderName::from_static("position");
 
 /// Which sagas, and which page of them.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -100,8 +93,5 @@ pub(crate) async fn list_sagas(
     };
     let page = Page::new(params.limit, params.cursor);
     let view = sagas(state.deps.read_model.as_ref(), &filter, &page, now).await?;
-    let position = HeaderValue::from(view.position);
-    let mut response = Json(view).into_response();
-    response.headers_mut().insert(POSITION, position);
-    Ok(response)
+    Ok(super::at(view.position, Json(view)))
 }

@@ -1,20 +1,22 @@
 //! Commands: each that the log knows points at exactly its events.
 
 use std::{
-    hash::{BuildHasher, RandomState},
+    hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState},
     sync::Arc,
 };
 
 use event_store::{EventLog, Position, RecordedEvent, log};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    Error, PAGE, next_page,
+    Error, PAGE,
+    reading::next_page,
     report::{At, Check, Findings},
 };
 
 /// Events of one command, side by side.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Run {
     command: Uuid,
     first: u64,
@@ -25,51 +27,70 @@ struct Run {
 
 /// Commands and where their events stand, in any order: equal sums are, but for a chance of one in 2^128, of equal commands. So the
 /// many that are right need no look-up each.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Sum {
     count: u64,
     halves: [u64; 2],
 }
 
 impl Sum {
-    fn add(&mut self, keys: &[RandomState; 2], command: Uuid, first: u64, last: u64) {
+    fn add(&mut self, keys: &[u64; 2], command: Uuid, first: u64, last: u64) {
         self.count += 1;
         for (half, key) in self.halves.iter_mut().zip(keys) {
-            *half = half.wrapping_add(key.hash_one((command, first, last)));
+            let mut hasher = DefaultHasher::new();
+            (key, command, first, last).hash(&mut hasher);
+            *half = half.wrapping_add(hasher.finish());
         }
     }
+}
+
+/// What was seen of the commands so far.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Seen {
+    /// Commands of events up to here may have been forgotten.
+    pruned: u64,
+    /// The last run seen: it may go on.
+    open: Option<Run>,
+    /// Drawn anew for each check, so that nobody can make two wrongs add up.
+    keys: [u64; 2],
+    sum: Sum,
 }
 
 /// Follows the commands through the log.
 #[derive(Debug)]
 pub(super) struct Commands {
     log: Arc<dyn EventLog>,
-    /// Commands of events up to here may have been forgotten.
-    pruned: u64,
-    /// The last run seen: it may go on.
-    open: Option<Run>,
-    /// Drawn anew for each check, so that nobody can make two wrongs add up.
-    keys: [RandomState; 2],
-    sum: Sum,
+    seen: Seen,
 }
 
 impl Commands {
     pub(super) async fn new(log: Arc<dyn EventLog>) -> Result<Self, Error> {
         let pruned = log.pruned_until().await?.0;
-        let keys = [RandomState::new(), RandomState::new()];
-        Ok(Self {
-            log,
+        // Two numbers that nobody knows beforehand.
+        let keys = [0, 1].map(|half| RandomState::new().hash_one(half));
+        let seen = Seen {
             pruned,
             open: None,
             keys,
             sum: Sum::default(),
-        })
+        };
+        Ok(Self { log, seen })
+    }
+
+    /// Goes on from what was seen before. Commands that were forgotten since are in the old sum: then everything is looked up.
+    pub(super) fn resume(log: Arc<dyn EventLog>, seen: Seen) -> Self {
+        Self { log, seen }
+    }
+
+    /// What was seen so far.
+    pub(super) fn seen(&self) -> &Seen {
+        &self.seen
     }
 
     /// Takes account of the next events.
     pub(super) fn apply(&mut self, events: &[RecordedEvent], findings: &mut Findings) {
         for event in events {
-            if let Some(run) = next_run(&mut self.open, event) {
+            if let Some(run) = next_run(&mut self.seen.open, event) {
                 self.end_run(run, findings);
             }
         }
@@ -77,14 +98,20 @@ impl Commands {
 
     fn end_run(&mut self, run: Run, findings: &mut Findings) {
         findings.checked(Check::Commands, 1);
-        if !run.due && run.first > self.pruned {
-            self.sum.add(&self.keys, run.command, run.first, run.last);
+        let Seen {
+            pruned, keys, sum, ..
+        } = &mut self.seen;
+        if !run.due && run.first > *pruned {
+            sum.add(keys, run.command, run.first, run.last);
         }
     }
 
     /// Compares what was seen with what the log knows, and looks closer where they differ.
-    pub(super) async fn finish(mut self, head: u64, findings: &mut Findings) -> Result<(), Error> {
-        if let Some(run) = self.open.take() {
+    pub(super) async fn finish(&mut self, head: u64, findings: &mut Findings) -> Result<(), Error> {
+        let cut = self.cut(head).await?;
+        if let Some(run) = self.seen.open.take()
+            && cut != Some(run.command)
+        {
             self.end_run(run, findings);
         }
         let mut listed = Sum::default();
@@ -95,22 +122,38 @@ impl Commands {
             after = Some(last.command_id);
             for command in &page {
                 let (first, last) = (command.first.0, command.last.0);
-                if first > self.pruned && first <= head {
-                    listed.add(&self.keys, command.command_id, first, last);
+                if first > self.seen.pruned && last <= head && cut != Some(command.command_id) {
+                    listed.add(&self.seen.keys, command.command_id, first, last);
                 }
             }
         }
-        if listed == self.sum {
+        if listed == self.seen.sum {
             return Ok(());
         }
         // The log may have been pruned beside us: then this finds nothing.
-        self.pruned = self.log.pruned_until().await?.0;
-        self.look_up(head, findings).await?;
+        self.seen.pruned = self.log.pruned_until().await?.0;
+        self.look_up(head, cut, findings).await?;
         self.name_strangers(head, findings).await
     }
 
+    /// The command of which the check sees a part alone, because it ends in the middle of it.
+    async fn cut(&self, head: u64) -> Result<Option<Uuid>, Error> {
+        let behind = match self.log.read_all(Position(head), 1).await {
+            Err(log::Error::Corrupt(_)) => Vec::new(),
+            read => read?,
+        };
+        let next = behind.first().map(|event| event.command_id);
+        let last = self.seen.open.map(|run| run.command);
+        Ok(next.filter(|next| Some(*next) == last))
+    }
+
     /// Goes through the log again and looks each command up.
-    async fn look_up(&self, head: u64, findings: &mut Findings) -> Result<(), Error> {
+    async fn look_up(
+        &self,
+        head: u64,
+        cut: Option<Uuid>,
+        findings: &mut Findings,
+    ) -> Result<(), Error> {
         let mut open = None;
         let mut after = Position(0);
         while after.0 < head {
@@ -126,7 +169,10 @@ impl Commands {
                 break;
             }
         }
-        let last: Vec<_> = open.into_iter().collect();
+        let last: Vec<_> = open
+            .into_iter()
+            .filter(|run: &Run| cut != Some(run.command))
+            .collect();
         self.check(&last, findings).await
     }
 
@@ -156,7 +202,7 @@ impl Commands {
                     );
                     findings.add(Check::Commands, At::Position(*first), detail);
                 }
-                None if run.due || run.first <= self.pruned => {}
+                None if run.due || run.first <= self.seen.pruned => {}
                 None => {
                     let detail = format!("command {} is not known", run.command);
                     findings.add(Check::Commands, At::Position(run.first), detail);

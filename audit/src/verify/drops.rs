@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
@@ -13,7 +14,7 @@ use super::{
 use crate::verify_draw::{Draw, commitment_of, root_of, threshold};
 
 /// What an entry has come to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum State {
     Entered,
     Won,
@@ -24,7 +25,7 @@ enum State {
     Released,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Entry {
     id: Uuid,
     customer: Uuid,
@@ -33,7 +34,7 @@ struct Entry {
 }
 
 /// One drop.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Drop {
     opens_at: DateTime<Utc>,
     closes_at: DateTime<Utc>,
@@ -234,7 +235,7 @@ impl Drop {
 }
 
 /// All drops.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Drops {
     drops: HashMap<Uuid, Drop>,
     /// Entry -> drop: an entry's id is also that of the payment that a win leads to.

@@ -303,7 +303,7 @@ pub(super) struct Read<'a> {
 }
 
 /// The kinds of streams there are; a stream's index in it stands for its kind.
-pub(super) const KINDS: [&str; 9] = [
+pub(crate) const KINDS: [&str; 9] = [
     "venue",
     "concert",
     "show",

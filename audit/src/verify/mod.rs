@@ -16,25 +16,29 @@ mod facts;
 mod payments;
 mod points;
 mod read_model;
+mod reading;
 mod report;
+mod resume;
 mod shows;
 mod streams;
 mod tables;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod waiting_rooms;
 
-use std::{collections::HashSet, fmt, pin::Pin, sync::Arc};
+use std::{collections::HashSet, fmt, path::PathBuf, pin::Pin, sync::Arc};
 
 use ::read_model::ReadModel;
 use chrono::{DateTime, Utc};
 use event_store::{EventLog, Position, RecordedEvent, bus, log};
 use projections::PartitionOf;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub(crate) use self::facts::KINDS;
 pub use self::report::{At, Check, CheckReport, Finding, MAX_FINDINGS, OpenSaga, Report};
 use self::{
-    commands::Commands, drops::Drops, facts::Fact, payments::Payments, points::Accounts,
+    drops::Drops, facts::Fact, payments::Payments, points::Accounts, reading::Reading,
     report::Findings, shows::Shows, streams::Streams, waiting_rooms::Rooms,
 };
 
@@ -50,7 +54,7 @@ pub struct Deps {
     pub read_model: Option<Arc<dyn ReadModel>>,
     /// Which partition of the bus a routing key is in: a row shows the log up to where its partition stands. `None`: there is one.
     pub partition_of: Option<PartitionOf>,
-    /// Compares the bus with the log; without it, it is not compared.
+    /// Compares the bus with the log, up to where the projections have followed it; without it, it is not compared.
     pub bus: Option<BusCheck>,
 }
 
@@ -76,15 +80,34 @@ pub type BusCheck = Arc<
 pub struct BusReport {
     /// Events compared.
     pub events: u64,
-    /// What is not as the log has it: where, and what.
-    pub faults: Vec<(u64, String)>,
+    /// How many events differ, are missing, or are on the bus alone.
+    pub differing: u64,
+    /// The first of these, a sentence each.
+    pub differences: Vec<String>,
 }
 
 /// How it is checked.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     /// The present: what ages are counted from.
     pub now: DateTime<Utc>,
+    /// Tells what is wrong from this position on alone. What is before it is read all the same: it decides what may follow.
+    pub from: Option<u64>,
+    /// Checks the log up to this position. What is kept beside the events, the read model and the bus are of the present, and are left
+    /// out.
+    pub to: Option<u64>,
+    /// Keeps in this file how far the check has come, and goes on from there.
+    pub resume: Option<PathBuf>,
+}
+
+impl Options {
+    /// Everything is checked, at `now`.
+    pub fn at(now: DateTime<Utc>) -> Self {
+        Self {
+            now,
+            ..Self::default()
+        }
+    }
 }
 
 /// What is being done.
@@ -121,10 +144,13 @@ pub enum Error {
     /// The bus can't be read.
     #[error("the bus can't be checked")]
     Bus(#[from] bus::Error),
+    /// The file can't be used that says how far an earlier check came.
+    #[error("{0}")]
+    Resume(String),
 }
 
 /// The books that are kept while the events go by.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Books {
     streams: Streams,
     shows: Shows,
@@ -137,7 +163,7 @@ struct Books {
 }
 
 impl Books {
-    fn apply(&mut self, event: &RecordedEvent, findings: &mut Findings) {
+    fn apply(&mut self, event: &RecordedEvent, fault: Option<String>, findings: &mut Findings) {
         self.streams.apply(event, findings);
         findings.checked(Check::Events, 1);
         let read = match facts::read(event) {
@@ -147,6 +173,9 @@ impl Books {
                 return;
             }
         };
+        if let Some(fault) = fault {
+            findings.add(Check::Events, event.position, fault);
+        }
         match &*event.stream.aggregate_type {
             "show" => {
                 self.shows.apply(&read, findings);
@@ -202,46 +231,71 @@ pub async fn verify(
         Some(model) => Some(read_model::Subject::open(model, deps.partition_of.clone()).await?),
         None => None,
     };
-    let head = deps.log.head().await?.position;
-    let mut findings = Findings::default();
-    let books = read_log(&deps.log, head, &mut findings, &progress).await?;
+    let end = deps.log.head().await?.position;
+    let head = Position(options.to.map_or(end.0, |to| to.min(end.0)));
+    let is_whole = options.to.is_none();
+    if !is_whole {
+        model = None;
+    }
+    let mut reading = Reading::begin(deps, options).await?;
+    let resumed_from = reading.resumed_from;
+    reading.to(head, &progress).await?;
+    let Reading {
+        books,
+        mut findings,
+        ..
+    } = reading;
     books.accounts.check_total(&mut findings);
     books
         .payments
         .check_end(&books.accounts, &books.shows, &books.drops, &mut findings);
     books.drops.check_end(&books.accounts, &mut findings);
-    progress(Progress {
-        phase: Phase::Tables,
-        done: head.0,
-        total: head.0,
-    });
-    tables::check(&*deps.log, head, &books, &mut findings).await?;
+    if is_whole {
+        progress(Progress {
+            phase: Phase::Tables,
+            done: head.0,
+            total: head.0,
+        });
+        tables::check(&*deps.log, head, &books, &mut findings).await?;
+    }
     let open_sagas = books.payments.open(&books.shows, options.now);
     let streams = books.streams.len();
     drop(books);
     let mut compared = None;
     if let Some(model) = &mut model {
-        let until = model.until();
+        let (log, until) = (&*deps.log, model.until());
         compared = Some(until);
         if until > head.0 {
-            findings.add(
-                Check::ReadModel,
-                At::Position(until),
-                format!("its checkpoint is behind the log's head, {head}"),
-            );
+            let detail = format!("its checkpoint is behind the log's head, {head}");
+            findings.add(Check::ReadModel, At::Position(until), detail);
         }
         let until = until.min(head.0);
-        let log = &*deps.log;
         read_model::check(log, model, until, streams, &mut findings, &progress).await?;
     }
-    if let Some(check) = &deps.bus {
-        let report = check(head).await?;
-        findings.checked(Check::Bus, report.events);
-        for (position, detail) in report.faults {
-            findings.add(Check::Bus, At::Position(position), detail);
-        }
+    let mut bus = None;
+    if let Some(check) = deps.bus.as_ref().filter(|_| is_whole) {
+        // What the relay is about to send is not missing.
+        let sent = model.as_ref().map_or(head.0, read_model::Subject::sent);
+        let up_to = head.min(Position(sent));
+        check_bus(check, up_to, &mut findings).await?;
+        bus = Some(up_to.0);
     }
-    Ok(findings.into_report(head.0, compared, open_sagas))
+    Ok(findings.into_report((resumed_from, head.0), (compared, bus), open_sagas))
+}
+
+async fn check_bus(
+    check: &BusCheck,
+    up_to: Position,
+    findings: &mut Findings,
+) -> Result<(), Error> {
+    let report = check(up_to).await?;
+    findings.checked(Check::Bus, report.events);
+    let untold = report.differing - report.differences.len() as u64;
+    for detail in report.differences {
+        findings.add(Check::Bus, At::Key("bus".to_owned()), detail);
+    }
+    findings.count(Check::Bus, untold);
+    Ok(())
 }
 
 /// Turns what a check met as corrupt into a finding; other errors end the verification.
@@ -252,92 +306,5 @@ fn noted(result: Result<(), Error>, check: Check, findings: &mut Findings) -> Re
             Ok(())
         }
         other => other,
-    }
-}
-
-/// Reads the events up to `head` into the books.
-async fn read_log(
-    log: &Arc<dyn EventLog>,
-    head: Position,
-    findings: &mut Findings,
-    progress: &(impl Fn(Progress) + Send + Sync),
-) -> Result<Books, Error> {
-    let mut books = Books::default();
-    let mut commands = Commands::new(log.clone()).await?;
-    let mut page = next_page(&**log, Position(0), head).await?;
-    while !page.events.is_empty() || page.unreadable.is_some() {
-        // The next page is read while this one is entered.
-        let enter = async { enter(&page, &mut books, &mut commands, findings) };
-        let (following, ()) = tokio::join!(next_page(&**log, page.end(), head), enter);
-        progress(Progress {
-            phase: Phase::Log,
-            done: books.streams.position(),
-            total: head.0,
-        });
-        page = following?;
-    }
-    let finished = commands.finish(head.0, findings).await;
-    noted(finished, Check::Commands, findings)?;
-    if books.streams.position() != head.0 {
-        let detail = format!(
-            "the log's head says {head}, its last event stands at {}",
-            books.streams.position()
-        );
-        findings.add(Check::Positions, At::Log, detail);
-    }
-    Ok(books)
-}
-
-fn enter(page: &Page, books: &mut Books, commands: &mut Commands, findings: &mut Findings) {
-    commands.apply(&page.events, findings);
-    for event in &page.events {
-        books.apply(event, findings);
-    }
-    if let Some((position, detail)) = &page.unreadable {
-        findings.add(Check::Events, At::Position(*position), detail);
-        books.streams.skip(*position);
-    }
-}
-
-/// Some events, and perhaps one behind them that the log itself can't read.
-#[derive(Debug, Default)]
-struct Page {
-    events: Vec<RecordedEvent>,
-    unreadable: Option<(u64, String)>,
-}
-
-impl Page {
-    fn end(&self) -> Position {
-        let last = self.events.last().map(|event| event.position.0);
-        let unreadable = self.unreadable.as_ref().map(|(position, _)| *position);
-        Position(unreadable.or(last).unwrap_or_default())
-    }
-}
-
-/// The events behind `after`, up to `head`. Where a page can't be read, smaller ones are tried until the event is found that spoils it.
-async fn next_page(log: &dyn EventLog, after: Position, head: Position) -> Result<Page, Error> {
-    if after >= head {
-        return Ok(Page::default());
-    }
-    let mut limit = PAGE;
-    loop {
-        match log.read_all(after, limit).await {
-            Ok(mut events) => {
-                events.retain(|event| event.position <= head);
-                return Ok(Page {
-                    events,
-                    unreadable: None,
-                });
-            }
-            Err(log::Error::Corrupt(detail)) if limit == 1 => {
-                let unreadable = Some((after.0 + 1, detail));
-                return Ok(Page {
-                    events: Vec::new(),
-                    unreadable,
-                });
-            }
-            Err(log::Error::Corrupt(_)) => limit = limit.div_ceil(16).min(limit - 1),
-            Err(error) => return Err(error.into()),
-        }
     }
 }

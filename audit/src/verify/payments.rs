@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use event_store::Position;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
@@ -17,7 +18,7 @@ use super::{
 /// How long before `resume_at` a payment was requested: a refund that was asked for meanwhile is due from the request on.
 const RESUME_AFTER: TimeDelta = TimeDelta::seconds(10);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Status {
     Running,
     Completed,
@@ -27,7 +28,7 @@ enum Status {
 }
 
 /// What the show did about a payment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Seats {
     /// Nothing yet.
     Open,
@@ -39,7 +40,7 @@ enum Seats {
     Abandoned,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Payment {
     reservation: Uuid,
     show: Uuid,
@@ -104,7 +105,7 @@ impl Payment {
 }
 
 /// All payments.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Payments {
     payments: HashMap<Uuid, Payment>,
     /// Reservation -> the payment that runs, or that paid for it.

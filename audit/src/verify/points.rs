@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use event_store::Position;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
 };
 
 /// What a payment did to an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Spent {
     /// Debited, and not given back.
     Debited(i64),
@@ -22,7 +23,7 @@ pub(super) enum Spent {
 }
 
 /// All accounts.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Accounts {
     balances: HashMap<Uuid, i64>,
     /// Payment -> account, and what it did.

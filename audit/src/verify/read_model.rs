@@ -12,6 +12,7 @@ use std::{
 use event_store::{EventLog, Position};
 use projections::{Fold, PartitionOf};
 use read_model::{Document, ParkedKey, ProjectionId, ReadModel, Rows, Snapshot, Table};
+use serde_json::{Map, Value};
 
 use super::{
     Error, PAGE, Phase, Progress,
@@ -72,6 +73,12 @@ impl Subject {
     pub(super) fn until(&self) -> u64 {
         let positions = self.snapshot.checkpoints().iter().map(|c| c.position);
         positions.max().unwrap_or_default()
+    }
+
+    /// Where the hindmost partition stands: up to there the bus was filled, or it would not be.
+    pub(super) fn sent(&self) -> u64 {
+        let positions = self.snapshot.checkpoints().iter().map(|c| c.position);
+        positions.min().unwrap_or_default()
     }
 
     /// Whether it is known which partition's checkpoint a row goes by.
@@ -180,7 +187,7 @@ async fn fold(
             if let Err(error) = fold.apply(event) {
                 let source = std::error::Error::source(&error).map(ToString::to_string);
                 let detail = format!("not compared: {error}: {}", source.unwrap_or_default());
-                findings.add(Check::Events, event.position, detail);
+                findings.add(Check::ReadModel, event.position, detail);
                 return Ok(None);
             }
         }
@@ -222,7 +229,7 @@ async fn compare(
                 explained[index] = true;
                 findings.checked(Check::ReadModel, 1);
                 if fresh.json != stored.json && model.is_sure(table, stored) {
-                    let detail = difference(&stored.json, &fresh.json);
+                    let detail = columns(&stored.json, &fresh.json);
                     findings.add(Check::ReadModel, key(table, &stored.key), detail);
                 }
             }
@@ -245,7 +252,29 @@ fn report_missing(model: &Subject, table: Table, row: &Document, findings: &mut 
     }
 }
 
-/// Shows where two rows begin to differ: a seat map is long.
+/// Names the columns in which two rows differ, and how.
+fn columns(stored: &str, fresh: &str) -> String {
+    let members = |json: &str| serde_json::from_str::<Map<String, Value>>(json).ok();
+    let (Some(one), Some(other)) = (members(stored), members(fresh)) else {
+        return difference(stored, fresh);
+    };
+    let names: BTreeSet<_> = one.keys().chain(other.keys()).collect();
+    let text = |value: Option<&Value>| value.map_or("nothing".to_owned(), Value::to_string);
+    let differing: Vec<_> = names
+        .into_iter()
+        .filter(|name| one.get(*name) != other.get(*name))
+        .map(|name| {
+            let both = difference(&text(one.get(name)), &text(other.get(name)));
+            format!("column {name}: {both}")
+        })
+        .collect();
+    if differing.is_empty() {
+        return "the row has its columns in another form than a fresh fold".to_owned();
+    }
+    differing.join("; ")
+}
+
+/// Shows where two values begin to differ: a seat map is long.
 fn difference(stored: &str, fresh: &str) -> String {
     const AROUND: usize = 40;
     let at = stored
@@ -258,6 +287,9 @@ fn difference(stored: &str, fresh: &str) -> String {
         let (from, to) = (at.saturating_sub(AROUND), (at + AROUND).min(bytes.len()));
         String::from_utf8_lossy(&bytes[from.min(to)..to]).into_owned()
     };
+    if stored.len().max(fresh.len()) <= 2 * AROUND {
+        return format!("the row has {stored}, a fresh fold {fresh}");
+    }
     format!(
         "the row has ...{}..., a fresh fold ...{}...",
         part(stored),

@@ -4,14 +4,14 @@ use std::{collections::BTreeMap, fmt};
 
 use chrono::{DateTime, Utc};
 use event_store::{Position, StreamId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// Findings of one check that are kept: beyond, they are counted. Whoever sees so many does not read on.
 pub const MAX_FINDINGS: usize = 100;
 
 /// One thing that is checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Check {
     /// Positions are dense, from 1 to the head; epochs never go back.
@@ -99,7 +99,7 @@ impl fmt::Display for Check {
 }
 
 /// Where something was found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum At {
     /// A place in the log.
@@ -135,7 +135,7 @@ impl fmt::Display for At {
 }
 
 /// Something that is not as it should be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// Which check found it.
     pub check: Check,
@@ -174,8 +174,12 @@ pub struct OpenSaga {
 pub struct Report {
     /// Up to which position the log was checked.
     pub head: u64,
+    /// Behind which position: what is before it was checked by an earlier run, and was not read again.
+    pub resumed_from: Option<u64>,
     /// Up to which position the read model was compared: the farthest of its projections; `None` without a read model.
     pub read_model: Option<u64>,
+    /// Up to which position the bus was compared; `None` where it was not.
+    pub bus: Option<u64>,
     /// Each check, also those that found nothing.
     pub checks: Vec<CheckReport>,
     /// What was found, at most [`MAX_FINDINGS`] of each check.
@@ -193,7 +197,11 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "log checked up to position {}", self.head)?;
+        write!(f, "log checked up to position {}", self.head)?;
+        match self.resumed_from {
+            Some(before) => writeln!(f, ", behind position {before}")?,
+            None => writeln!(f)?,
+        }
         for CheckReport {
             check,
             checked,
@@ -226,10 +234,13 @@ impl fmt::Display for Report {
 }
 
 /// Collects findings, within bounds.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Findings {
     kept: Vec<Finding>,
     counts: BTreeMap<Check, (u64, u64)>,
+    /// What is found at an earlier position is of no interest.
+    #[serde(skip)]
+    from: u64,
 }
 
 impl Findings {
@@ -238,12 +249,26 @@ impl Findings {
         self.counts.entry(check).or_default().0 += count;
     }
 
+    /// Tells what is found from a position on alone.
+    pub(super) fn set_from(&mut self, from: u64) {
+        self.from = from;
+    }
+
+    /// Counts findings that nobody can tell.
+    pub(super) fn count(&mut self, check: Check, findings: u64) {
+        self.counts.entry(check).or_default().1 += findings;
+    }
+
     /// Adds a finding.
     pub(super) fn add(&mut self, check: Check, at: impl Into<At>, detail: impl Into<String>) {
+        let at = at.into();
+        if matches!(at, At::Position(position) if position < self.from) {
+            return;
+        }
         let (_, found) = self.counts.entry(check).or_default();
         *found += 1;
         if *found <= MAX_FINDINGS as u64 {
-            let (at, detail) = (at.into(), detail.into());
+            let detail = detail.into();
             self.kept.push(Finding { check, at, detail });
         }
     }
@@ -251,8 +276,8 @@ impl Findings {
     /// The report.
     pub(super) fn into_report(
         self,
-        head: u64,
-        read_model: Option<u64>,
+        (resumed_from, head): (Option<u64>, u64),
+        (read_model, bus): (Option<u64>, Option<u64>),
         open_sagas: Vec<OpenSaga>,
     ) -> Report {
         let checks = Check::ALL.into_iter().map(|check| {
@@ -265,7 +290,9 @@ impl Findings {
         });
         Report {
             head,
+            resumed_from,
             read_model,
+            bus,
             checks: checks.collect(),
             findings: self.kept,
             open_sagas,

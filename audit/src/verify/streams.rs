@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use event_store::{RecordedEvent, StreamId, log::StreamHead};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
@@ -12,10 +13,10 @@ use super::{
 };
 
 /// A stream, small: most ids are UUIDs.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum Key {
     Usual(u8, Uuid),
-    Other(StreamId),
+    Other(String, String),
 }
 
 impl Key {
@@ -30,13 +31,16 @@ impl Key {
             (Some(kind), Ok(id)) if *id.to_string() == *stream.aggregate_id => {
                 Self::Usual(kind, id)
             }
-            _ => Self::Other(stream.clone()),
+            _ => Self::Other(
+                stream.aggregate_type.to_string(),
+                stream.aggregate_id.to_string(),
+            ),
         }
     }
 }
 
 /// Where a stream was seen to end.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct End {
     version: u64,
     position: u64,
@@ -44,8 +48,9 @@ struct End {
 }
 
 /// Where each stream was seen to end.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Streams {
+    #[serde(with = "super::resume::pairs")]
     ends: HashMap<Key, End>,
     position: u64,
     epoch: u64,

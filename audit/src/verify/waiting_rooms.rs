@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
@@ -13,14 +14,14 @@ use super::{
 /// How long after a pass was found good its hold may be recorded: the longest deadline of a command.
 const DECIDED_WITHIN: TimeDelta = TimeDelta::seconds(10);
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Pass {
     customer: Uuid,
     until: DateTime<Utc>,
 }
 
 /// One show's.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Room {
     opens_at: Option<DateTime<Utc>>,
     paused: bool,
@@ -32,7 +33,7 @@ struct Room {
 }
 
 /// All waiting rooms.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Rooms(HashMap<Uuid, Room>);
 
 impl Rooms {

@@ -110,6 +110,8 @@ pub fn all() -> Vec<Check> {
         reading::reads_keep_to_their_limits,
         reading::streams_are_told_apart,
         reading::stream_heads_answer_in_order,
+        reading::what_names_something_is_read,
+        reading::what_belongs_together_is_read,
         listing::stream_heads_are_listed_once_in_order,
         listing::claims_are_listed_once_in_order,
         listing::commands_are_listed_once_in_order,

@@ -26,7 +26,7 @@ pub mod postgres;
 pub mod sqlite;
 mod validate;
 
-use std::{fmt, path::Path, slice, sync::Arc};
+use std::{collections::HashMap, fmt, path::Path, slice, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -42,6 +42,9 @@ use crate::{
 };
 
 pub use crate::log::{postgres::PostgresEventLog, sqlite::SqliteEventLog, validate::*};
+
+/// Events that the methods with a body read at a time.
+const PAGE: usize = 1_000;
 
 /// Most bytes of one event's payload: an event must fit a bus record with room to spare.
 pub const MAX_EVENT_BYTES: usize = 512 * 1024;
@@ -197,6 +200,19 @@ pub struct RecordedEvent {
     pub recorded_at: DateTime<Utc>,
 }
 
+impl RecordedEvent {
+    /// What its metadata says of one thing: `actor`, `correlation_id`, `causation_id`.
+    pub fn metadata_field(&self, name: &str) -> Option<String> {
+        let mut fields: HashMap<String, String> = serde_json::from_str(&self.metadata).ok()?;
+        fields.remove(name)
+    }
+
+    /// What it was brought about together with.
+    pub fn correlation_id(&self) -> Option<String> {
+        self.metadata_field("correlation_id")
+    }
+}
+
 /// Where the log ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Head {
@@ -217,6 +233,22 @@ pub struct StreamHead {
     pub recorded_at: DateTime<Utc>,
     /// Its timer.
     pub wake_at: Option<DateTime<Utc>>,
+}
+
+/// Which events of a stream are wanted: those that name something, and those of some types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Naming<'a> {
+    /// A part of the payload, as it is stored: an id, or a text in its quotes.
+    pub text: &'a str,
+    /// Types of which every event is wanted, whatever it names.
+    pub or_types: &'a [&'a str],
+}
+
+impl Naming<'_> {
+    /// Whether an event is wanted.
+    pub fn takes(&self, event: &RecordedEvent) -> bool {
+        event.payload.contains(self.text) || self.or_types.contains(&event.event_type.as_str())
+    }
 }
 
 /// Why a call to the log failed. What the log *refuses* is an [`Outcome`], not an error.
@@ -261,6 +293,54 @@ pub trait EventLog: Send + Sync + fmt::Debug {
         after: u64,
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, Error>;
+
+    /// The events of a stream after version `after` that [`Naming`] asks for, at most `limit`, in order. The stream is gone through where
+    /// it is stored; only what is asked for comes back.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Corrupt`].
+    async fn read_stream_naming(
+        &self,
+        stream: &StreamId,
+        after: u64,
+        naming: &Naming<'_>,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, Error> {
+        let (mut found, mut after) = (Vec::new(), after);
+        while found.len() < limit {
+            let page = self.read_stream(stream, after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.sequence;
+            found.extend(page.into_iter().filter(|event| naming.takes(event)));
+        }
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    /// The events after position `after`, up to `until`, whose metadata has this `correlation_id`, at most `limit`, in order. That part of the
+    /// log is gone through where it is stored, so the caller keeps it short.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Corrupt`].
+    async fn read_correlated(
+        &self,
+        correlation_id: &str,
+        (after, until): (Position, Position),
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, Error> {
+        let (mut found, mut after) = (Vec::new(), after);
+        while found.len() < limit && after < until {
+            let page = self.read_all(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.position;
+            let correlated = |event: &RecordedEvent| {
+                event.position <= until && event.correlation_id().as_deref() == Some(correlation_id)
+            };
+            found.extend(page.into_iter().filter(correlated));
+        }
+        found.truncate(limit);
+        Ok(found)
+    }
 
     /// The events after position `after`, at most `limit`, in order.
     ///

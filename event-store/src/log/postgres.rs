@@ -47,7 +47,8 @@ use crate::{
     clock::Clock,
     commands::KnownCommand,
     log::{
-        Append, Error, EventLog, Head, Outcome, Position, RecordedEvent, StreamHead, StreamId,
+        Append, Error, EventLog, Head, Naming, Outcome, Position, RecordedEvent, StreamHead,
+        StreamId,
         postgres::{
             confirm::{Confirming, Shared, last_of},
             servers::Servers,
@@ -191,6 +192,32 @@ impl EventLog for PostgresEventLog {
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, Error> {
         bounded(read::stream(&self.pool()?, stream, after, limit)).await
+    }
+
+    async fn read_stream_naming(
+        &self,
+        stream: &StreamId,
+        after: u64,
+        naming: &Naming<'_>,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, Error> {
+        bounded(read::stream_naming(
+            &self.pool()?,
+            stream,
+            after,
+            naming,
+            limit,
+        ))
+        .await
+    }
+
+    async fn read_correlated(
+        &self,
+        correlation_id: &str,
+        part: (Position, Position),
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, Error> {
+        bounded(read::correlated(&self.pool()?, correlation_id, part, limit)).await
     }
 
     async fn read_all(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, Error> {

@@ -25,8 +25,8 @@ use crate::{
     claims::Claim,
     commands::KnownCommand,
     log::{
-        Append, Error, EventLog, Head, Outcome, Position, RecordedEvent, StreamHead, StreamId,
-        advance, sqlite::writer::Job,
+        Append, Error, EventLog, Head, Naming, Outcome, Position, RecordedEvent, StreamHead,
+        StreamId, advance, sqlite::writer::Job,
     },
     snapshot::Snapshot,
     timers::Due,
@@ -149,6 +149,25 @@ impl EventLog for SqliteEventLog {
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, Error> {
         read::stream(&self.readers, stream, after, limit).await
+    }
+
+    async fn read_stream_naming(
+        &self,
+        stream: &StreamId,
+        after: u64,
+        naming: &Naming<'_>,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, Error> {
+        read::stream_naming(&self.readers, stream, after, naming, limit).await
+    }
+
+    async fn read_correlated(
+        &self,
+        correlation_id: &str,
+        part: (Position, Position),
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, Error> {
+        read::correlated(&self.readers, correlation_id, part, limit).await
     }
 
     async fn read_all(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, Error> {

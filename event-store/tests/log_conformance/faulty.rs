@@ -8,7 +8,7 @@ use event_store::{
     EventLog, Position, RecordedEvent, StreamId,
     claims::{Claim, ClaimChange},
     commands::{Fingerprint, KnownCommand},
-    log::{Append, Error, Head, Outcome, StreamHead},
+    log::{Append, Error, Head, Naming, Outcome, StreamHead},
     snapshot::Snapshot,
     timers::{Due, WakeAt},
 };
@@ -75,6 +75,10 @@ faults! {
     OneTooMany => "reads_keep_to_their_limits",
     FoldsCase => "streams_are_told_apart",
     DropsUnknownHeads => "stream_heads_answer_in_order",
+    IgnoresNames => "what_names_something_is_read",
+    ForgetsTypes => "what_names_something_is_read",
+    CorrelatesAll => "what_belongs_together_is_read",
+    CorrelatesBeyond => "what_belongs_together_is_read",
     RepeatsPages => "stream_heads_are_listed_once_in_order",
     ListsBackwards => "stream_heads_are_listed_once_in_order",
     ListsTooFewClaims => "claims_are_listed_once_in_order",
@@ -323,6 +327,45 @@ impl EventLog for FaultyLog {
         let mut events = self.inner.read_stream(stream, after, limit).await?;
         self.tamper_events(&mut events);
         Ok(events)
+    }
+
+    async fn read_stream_naming(
+        &self,
+        stream: &StreamId,
+        after: u64,
+        naming: &Naming<'_>,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, Error> {
+        let naming = match self.fault {
+            Fault::IgnoresNames => Naming {
+                text: "",
+                ..*naming
+            },
+            Fault::ForgetsTypes => Naming {
+                or_types: &[],
+                ..*naming
+            },
+            _ => *naming,
+        };
+        let found = self.inner.read_stream_naming(stream, after, &naming, limit);
+        found.await
+    }
+
+    async fn read_correlated(
+        &self,
+        correlation_id: &str,
+        (after, until): (Position, Position),
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, Error> {
+        let until = match self.fault {
+            Fault::CorrelatesAll => return self.inner.read_all(after, limit).await,
+            Fault::CorrelatesBeyond => Position(u64::MAX >> 1),
+            _ => until,
+        };
+        let part = (after, until);
+        self.inner
+            .read_correlated(correlation_id, part, limit)
+            .await
     }
 
     async fn read_all(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, Error> {

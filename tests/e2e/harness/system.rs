@@ -96,6 +96,9 @@ impl System {
     pub(super) fn base(&self, method: &Method, path: &str) -> String {
         match self {
             Self::Embedded(embedded) => embedded.app.url(),
+            Self::Distributed(Distributed { cluster, .. }) if path.starts_with("/v1/audit/") => {
+                cluster.url_of("audit")
+            }
             Self::Distributed(Distributed { cluster, .. })
                 if *method == Method::GET && !path.starts_with("/v1/waiting-room/") =>
             {

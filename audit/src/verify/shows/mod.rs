@@ -5,6 +5,7 @@ mod book;
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use self::book::Book;
@@ -14,7 +15,7 @@ use super::{
 };
 
 /// Who has a seat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Seat {
     Free,
     Blocked,
@@ -22,7 +23,7 @@ enum Seat {
     Taken(u32),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Status {
     Held,
     Confirmed,
@@ -31,13 +32,13 @@ enum Status {
     Cancelled,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Area {
     capacity: u32,
     taken: u32,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Reservation {
     id: Uuid,
     customer: Uuid,
@@ -62,10 +63,11 @@ impl Reservation {
 }
 
 /// What a show sells under.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Terms {
     on_sale_at: DateTime<Utc>,
     off_sale_at: Option<DateTime<Utc>>,
+    #[serde(with = "super::resume::seconds")]
     hold: TimeDelta,
     limit: u64,
     prices: HashMap<String, i64>,
@@ -73,7 +75,7 @@ struct Terms {
 }
 
 /// One show.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Show {
     terms: Terms,
     seat_index: HashMap<Box<str>, u32>,
@@ -100,7 +102,7 @@ pub(super) struct Sale {
 }
 
 /// All shows.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Shows {
     shows: HashMap<Uuid, Show>,
     /// Reservation -> show and index.

@@ -91,9 +91,9 @@ async fn events() {
         log("UPDATE events SET aggregate_id = 'mine' WHERE position = 20", Events, "is no id"),
         log("UPDATE events SET payload = replace(payload, 'no standby yet', ' ') WHERE event_type = 'OperatorActed'",
             Events, "an operator's act without"),
-        // Nothing that the other checks read: found by the fold.
+        // Nothing that the other checks read: found by reading the event as everything else reads it.
         log("UPDATE events SET payload = json_remove(payload, '$.ConcertAnnounced.title') WHERE event_type = 'ConcertAnnounced'",
-            Events, "not compared"),
+            Events, "missing field `title`"),
     ])
     .await;
 }

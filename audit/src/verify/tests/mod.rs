@@ -1,7 +1,9 @@
 //! A clean world is found clean, and each check fires when just that is broken.
 
+mod alone;
 mod faults;
-mod world;
+mod resumed;
+pub(crate) mod world;
 
 use std::sync::{
     Arc,
@@ -130,4 +132,32 @@ async fn works_beside_a_running_server() {
     };
     let (bought, ()) = tokio::join!(buy, check);
     assert!(bought > 1);
+}
+
+#[tokio::test]
+async fn the_bus_is_compared_as_far_as_it_was_followed() {
+    let folder = World::new().await.play().await;
+    let sql = "UPDATE checkpoints SET position = position - 1 WHERE projection = 'sagas'";
+    assert_eq!(folder.run_sql("read-model.db", sql).await, 1);
+    let deps = Deps {
+        log: folder.log().await,
+        read_model: Some(folder.read_model().await),
+        partition_of: None,
+        bus: Some(Arc::new(|up_to| {
+            Box::pin(async move {
+                Ok(BusReport {
+                    events: up_to.0 - 2,
+                    differing: 2,
+                    differences: vec!["position 7 is missing from partition 3".to_owned()],
+                })
+            })
+        })),
+    };
+    let report = verify(&deps, &options(), |_| {}).await.unwrap();
+    assert_eq!(report.bus, Some(report.head - 1));
+    let bus = report.checks.iter().find(|check| check.check == Check::Bus);
+    let bus = bus.unwrap();
+    assert_eq!((bus.checked, bus.findings), (report.head - 3, 2));
+    assert_eq!(report.findings.len(), 1, "{report}");
+    assert_eq!(report.findings[0].check, Check::Bus);
 }

@@ -52,21 +52,21 @@ use uuid::Uuid;
 use crate::verify::{Deps, Error, Options, Report, verify};
 
 /// A folder that goes away with the test.
-pub(super) struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let path = std::env::temp_dir().join(format!("frontrow-audit-{}", Uuid::now_v7()));
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
     /// A copy of the log and the read model, whoever may still have them open.
-    pub(super) async fn copy(&self) -> Self {
+    pub(crate) async fn copy(&self) -> Self {
         let copy = Self::new();
         for file in ["log.db", "read-model.db"] {
             let into = copy.path(file);
@@ -77,7 +77,7 @@ impl Folder {
     }
 
     /// Runs SQL on one of the files, as an administrator could.
-    pub(super) async fn run_sql(&self, file: &str, statement: &str) -> u64 {
+    pub(crate) async fn run_sql(&self, file: &str, statement: &str) -> u64 {
         let mut connection = SqliteConnectOptions::new()
             .filename(self.path(file))
             .connect()
@@ -88,7 +88,7 @@ impl Folder {
             .rows_affected()
     }
 
-    pub(super) async fn log(&self) -> Arc<dyn EventLog> {
+    pub(crate) async fn log(&self) -> Arc<dyn EventLog> {
         Arc::new(
             SqliteEventLog::open(&self.path("log.db"), sqlite::Options::default())
                 .await
@@ -96,7 +96,7 @@ impl Folder {
         )
     }
 
-    pub(super) async fn read_model(&self) -> Arc<dyn ReadModel> {
+    pub(crate) async fn read_model(&self) -> Arc<dyn ReadModel> {
         let path = self.path("read-model.db");
         Arc::new(
             SqliteReadModel::open(path.to_str().unwrap(), Access::ReadWrite)
@@ -105,7 +105,17 @@ impl Folder {
         )
     }
 
-    pub(super) async fn verify(&self) -> Result<Report, Error> {
+    /// Makes the read model anew from the log, whatever that says.
+    pub(crate) async fn fold_anew(&self) {
+        for file in ["read-model.db", "read-model.db-wal", "read-model.db-shm"] {
+            let _ = std::fs::remove_file(self.path(file));
+        }
+        let log = self.log().await;
+        project(&*log, &*self.read_model().await).await;
+        log.close().await;
+    }
+
+    pub(crate) async fn verify(&self) -> Result<Report, Error> {
         let deps = Deps {
             log: self.log().await,
             read_model: Some(self.read_model().await),
@@ -126,16 +136,14 @@ impl Drop for Folder {
 
 const START: i64 = 1_800_000_000;
 
-pub(super) fn options() -> Options {
-    Options {
-        now: DateTime::from_timestamp(START + 1_000, 0).unwrap(),
-    }
+pub(crate) fn options() -> Options {
+    Options::at(DateTime::from_timestamp(START + 1_000, 0).unwrap())
 }
 
 /// A running command API.
-pub(super) struct World {
-    pub(super) folder: Folder,
-    pub(super) state: AppState,
+pub(crate) struct World {
+    pub(crate) folder: Folder,
+    pub(crate) state: AppState,
     router: Router,
     clock: Arc<ManualClock>,
     tasks: TaskTracker,
@@ -143,7 +151,7 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let folder = Folder::new();
         let clock = Arc::new(ManualClock::new(
             DateTime::from_timestamp(START, 0).unwrap(),
@@ -220,13 +228,13 @@ impl World {
     }
 
     /// Posts as a customer (by number) or, with 0, as the organizer. The body must be accepted.
-    pub(super) async fn post(&self, who: u128, path: &str, body: Value) -> Value {
+    pub(crate) async fn post(&self, who: u128, path: &str, body: Value) -> Value {
         let (status, answer) = self.try_post(who, path, body).await;
         assert!((200..300).contains(&status), "{path}: {status} {answer}");
         answer
     }
 
-    pub(super) async fn try_post(&self, who: u128, path: &str, body: Value) -> (u16, Value) {
+    pub(crate) async fn try_post(&self, who: u128, path: &str, body: Value) -> (u16, Value) {
         let role = if who == 0 {
             Role::Organizer
         } else {
@@ -255,7 +263,7 @@ impl World {
         (status, serde_json::from_slice(&bytes).unwrap_or_default())
     }
 
-    pub(super) async fn schedule(&self) -> String {
+    pub(crate) async fn schedule(&self) -> String {
         self.schedule_with(None).await
     }
 
@@ -286,7 +294,7 @@ impl World {
         show["show_id"].as_str().unwrap().to_owned()
     }
 
-    pub(super) async fn hold(&self, who: u128, show: &str, seats: &[&str]) -> String {
+    pub(crate) async fn hold(&self, who: u128, show: &str, seats: &[&str]) -> String {
         let held = self
             .post(
                 who,
@@ -297,14 +305,14 @@ impl World {
         held["reservation_id"].as_str().unwrap().to_owned()
     }
 
-    pub(super) async fn pay(&self, who: u128, reservation: &str) -> String {
+    pub(crate) async fn pay(&self, who: u128, reservation: &str) -> String {
         let body = json!({"reservation_id": reservation, "method": "points"});
         let paid = self.post(who, "/v1/payments", body).await;
         paid["payment_id"].as_str().unwrap().to_owned()
     }
 
     /// Begins a payment and leaves it where a crash would.
-    pub(super) async fn begin_payment(
+    pub(crate) async fn begin_payment(
         &self,
         who: u128,
         show: &str,
@@ -346,7 +354,7 @@ impl World {
     }
 
     /// A bit of everything; ends everything and leaves the files.
-    pub(super) async fn play(self) -> Folder {
+    pub(crate) async fn play(self) -> Folder {
         let customer =
             json!({"email": "anna@example.org", "password": "correct horse", "name": "Anna"});
         self.post(1, "/v1/customers", customer).await;
@@ -472,28 +480,9 @@ impl World {
     }
 
     /// Brings the read model up to the log's head.
-    pub(super) async fn project(&self) {
-        let events = self.state.log.read_all(Position(0), 100_000).await.unwrap();
-        let mut fold = Fold::default();
-        for event in &events {
-            fold.apply(event).unwrap();
-        }
-        let advance = |id| {
-            let start = Checkpoint::start(id, 1, 0);
-            let position = events.len() as u64;
-            (start.clone(), Checkpoint { position, ..start })
-        };
-        let advance = ProjectionId::ALL.into_iter().map(advance).collect();
-        self.folder
-            .read_model()
-            .await
-            .write(&Write {
-                rows: fold.into_rows(),
-                advance,
-                ..Write::default()
-            })
-            .await
-            .unwrap();
+    pub(crate) async fn project(&self) {
+        let model = self.folder.read_model().await;
+        project(&*self.state.log, &*model).await;
     }
 
     async fn end(self) -> Folder {
@@ -502,4 +491,25 @@ impl World {
         self.state.log.close().await;
         self.folder
     }
+}
+
+/// Folds a log into a read model that is empty.
+async fn project(log: &dyn EventLog, model: &dyn ReadModel) {
+    let events = log.read_all(Position(0), 100_000).await.unwrap();
+    let mut fold = Fold::default();
+    for event in &events {
+        fold.apply(event).unwrap();
+    }
+    let advance = |id| {
+        let start = Checkpoint::start(id, 1, 0);
+        let position = events.len() as u64;
+        (start.clone(), Checkpoint { position, ..start })
+    };
+    let advance = ProjectionId::ALL.into_iter().map(advance).collect();
+    let write = Write {
+        rows: fold.into_rows(),
+        advance,
+        ..Write::default()
+    };
+    model.write(&write).await.unwrap();
 }

@@ -5,7 +5,7 @@ use super::{
     sample::{Draft, one, stream, time},
     store,
 };
-use crate::log::{EventLog, Position, StreamHead, StreamId};
+use crate::log::{EventLog, Naming, Position, RecordedEvent, StreamHead, StreamId};
 
 /// A read answers at most what was asked for, beginning right after the place given.
 ///
@@ -103,5 +103,86 @@ pub async fn stream_heads_answer_in_order(log: &dyn EventLog) -> Result<(), Brok
     ensure_eq!(found, expected, "heads");
     let none = log.stream_heads(&[]).await.map_err(|e| e.to_string())?;
     ensure_eq!(none, [], "heads of no streams");
+    Ok(())
+}
+
+fn sequences(events: &[RecordedEvent]) -> Vec<u64> {
+    events.iter().map(|event| event.sequence).collect()
+}
+
+/// Of a stream those events are read that name something, or are of a type that was asked for; case counts, and nothing is a pattern.
+///
+/// # Errors
+/// What was not kept.
+pub async fn what_names_something_is_read(log: &dyn EventLog) -> Result<(), Broken> {
+    let (own, other) = (stream("a"), stream("b"));
+    let payloads = [
+        r#"{"Happened":{"seat":"A-1"}}"#,
+        r#"{"Happened":{"seat":"A-12"}}"#,
+        r#"{"Happened":{"seat":"a-1"}}"#,
+        r#"{"Other":{"seat":"B-%"}}"#,
+        r#"{"Happened":{"seat":"A-1","of":"x"}}"#,
+    ];
+    let draft = Draft::new(1).events(&own, 0, 5).events(&other, 0, 1);
+    let append = draft.with(|append| {
+        for (event, payload) in append.streams[0].events.iter_mut().zip(payloads) {
+            payload.clone_into(&mut event.payload);
+        }
+        "Other".clone_into(&mut append.streams[0].events[3].event_type);
+        payloads[0].clone_into(&mut append.streams[1].events[0].payload);
+    });
+    store(log, append.done()).await?;
+    let types: &[&str] = &["Other", "None"];
+    for (text, or_types, after, limit, expected) in [
+        ("\"A-1\"", &[] as &[&str], 0, 9, vec![1, 5]),
+        ("\"A-1\"", types, 0, 9, vec![1, 4, 5]),
+        ("\"A-1\"", types, 1, 1, vec![4]),
+        ("\"A-%", &[], 0, 9, vec![]),
+        ("\"B-%\"", &[], 0, 9, vec![4]),
+        ("\"A-1\"", types, 0, 0, vec![]),
+    ] {
+        let naming = Naming { text, or_types };
+        let found = log.read_stream_naming(&own, after, &naming, limit).await;
+        let found = sequences(&found.map_err(|e| e.to_string())?);
+        ensure_eq!(found, expected, "{limit} with {naming:?} after {after}");
+    }
+    Ok(())
+}
+
+/// Events that belong together are read in order, from whatever streams, and no others.
+///
+/// # Errors
+/// What was not kept.
+pub async fn what_belongs_together_is_read(log: &dyn EventLog) -> Result<(), Broken> {
+    let (a, b) = (stream("a"), stream("b"));
+    let texts = ["x", "x'y", "x"];
+    for (number, (stream, text)) in [&a, &b, &b].into_iter().zip(texts).enumerate() {
+        let version = number as u64 / 2;
+        let draft = Draft::new(number as u64 + 1).events(stream, version, 1);
+        let append = draft.with(|append| {
+            let metadata = format!(r#"{{"actor":"sample","correlation_id":"{text}"}}"#);
+            append.streams[0].events[0].metadata = metadata.into();
+        });
+        store(log, append.done()).await?;
+    }
+    store(log, one(9, &a, 1)).await?;
+    for (id, (after, until), limit, expected) in [
+        ("x", (0, 9), 9, vec![1, 3]),
+        ("x", (1, 9), 9, vec![3]),
+        ("x", (0, 2), 9, vec![1]),
+        ("x", (0, 9), 1, vec![1]),
+        ("x'y", (0, 9), 9, vec![2]),
+        ("X", (0, 9), 9, vec![]),
+        ("sample", (0, 9), 9, vec![]),
+    ] {
+        let part = (Position(after), Position(until));
+        let found = log.read_correlated(id, part, limit).await;
+        let found: Vec<_> = found
+            .map_err(|e| e.to_string())?
+            .iter()
+            .map(|event| event.position.0)
+            .collect();
+        ensure_eq!(found, expected, "{limit} with {id:?} after {after}");
+    }
     Ok(())
 }

@@ -10,7 +10,7 @@ use super::{arguments::to_i64, corrupt, sql, unavailable};
 use crate::{
     claims::Claim,
     commands::{Fingerprint, KnownCommand},
-    log::{Error, Head, Position, RecordedEvent, StreamHead, StreamId, conflicts::Found},
+    log::{Error, Head, Naming, Position, RecordedEvent, StreamHead, StreamId, conflicts::Found},
     snapshot::Snapshot,
     timers::Due,
 };
@@ -39,6 +39,43 @@ pub(super) async fn stream<'e>(
         .bind(&*stream.aggregate_type)
         .bind(&*stream.aggregate_id)
         .bind(to_i64(after))
+        .bind(to_i64(limit))
+        .fetch_all(db)
+        .await
+        .map_err(|e| unavailable(&e))?;
+    rows.iter().map(recorded_event).collect()
+}
+
+pub(super) async fn stream_naming<'e>(
+    db: impl PgExecutor<'e>,
+    stream: &StreamId,
+    after: u64,
+    naming: &Naming<'_>,
+    limit: usize,
+) -> Result<Vec<RecordedEvent>, Error> {
+    let rows = sqlx::query(sql!("read_stream_naming"))
+        .bind(&*stream.aggregate_type)
+        .bind(&*stream.aggregate_id)
+        .bind(to_i64(after))
+        .bind(naming.text)
+        .bind(naming.or_types)
+        .bind(to_i64(limit))
+        .fetch_all(db)
+        .await
+        .map_err(|e| unavailable(&e))?;
+    rows.iter().map(recorded_event).collect()
+}
+
+pub(super) async fn correlated<'e>(
+    db: impl PgExecutor<'e>,
+    correlation_id: &str,
+    (after, until): (Position, Position),
+    limit: usize,
+) -> Result<Vec<RecordedEvent>, Error> {
+    let rows = sqlx::query(sql!("read_correlated"))
+        .bind(correlation_id)
+        .bind(to_i64(after.0))
+        .bind(to_i64(until.0))
         .bind(to_i64(limit))
         .fetch_all(db)
         .await

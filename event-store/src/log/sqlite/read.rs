@@ -11,7 +11,7 @@ use crate::{
     claims::Claim,
     commands::{Fingerprint, KnownCommand},
     log::{
-        Error, Head, Position, RecordedEvent, StreamHead, StreamId,
+        Error, Head, Naming, Position, RecordedEvent, StreamHead, StreamId,
         conflicts::Holders,
         sqlite::{stream_id, time_text, to_json, unavailable},
     },
@@ -43,6 +43,43 @@ pub(super) async fn stream<'e>(
         .bind(&*stream.aggregate_type)
         .bind(&*stream.aggregate_id)
         .bind(to_i64(after))
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(db)
+        .await
+        .map_err(|e| unavailable(&e))?;
+    rows.iter().map(recorded_event).collect()
+}
+
+pub(super) async fn stream_naming<'e>(
+    db: impl SqliteExecutor<'e>,
+    stream: &StreamId,
+    after: u64,
+    naming: &Naming<'_>,
+    limit: usize,
+) -> Result<Vec<RecordedEvent>, Error> {
+    let rows = sqlx::query(include_str!("../../../sql/sqlite/read_stream_naming.sql"))
+        .bind(&*stream.aggregate_type)
+        .bind(&*stream.aggregate_id)
+        .bind(to_i64(after))
+        .bind(naming.text)
+        .bind(to_json(naming.or_types))
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(db)
+        .await
+        .map_err(|e| unavailable(&e))?;
+    rows.iter().map(recorded_event).collect()
+}
+
+pub(super) async fn correlated<'e>(
+    db: impl SqliteExecutor<'e>,
+    correlation_id: &str,
+    (after, until): (Position, Position),
+    limit: usize,
+) -> Result<Vec<RecordedEvent>, Error> {
+    let rows = sqlx::query(include_str!("../../../sql/sqlite/read_correlated.sql"))
+        .bind(correlation_id)
+        .bind(to_i64(after.0))
+        .bind(to_i64(until.0))
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .fetch_all(db)
         .await

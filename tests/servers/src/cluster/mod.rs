@@ -333,14 +333,14 @@ impl Cluster {
         self.home.tail(&self.member(member).log())
     }
 
-    /// Runs `frontrow audit verify`, which must find nothing; then reads the topic with a plain consumer, and what is there, without
+    /// Runs `frontrow audit verify --bus`, which must find nothing; then reads the topic with a plain consumer, and what is there, without
     /// what a partition repeats, must be the log.
     ///
     /// # Panics
     /// Where one of them finds something.
     pub async fn check(&self) {
         let config = self.config.display().to_string();
-        self.run(&["audit", "verify", "--config", &config]);
+        self.run(&["audit", "verify", "--bus", "--config", &config]);
         bus::assert_equals_log(&self.stores.brokers, &self.topic, &self.stores.log).await;
     }
 }
