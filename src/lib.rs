@@ -6,6 +6,7 @@
 pub mod adapters;
 pub mod api;
 pub mod app;
+pub mod asyncapi;
 pub mod bench;
 pub mod catalogue;
 pub mod cli;

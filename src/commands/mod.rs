@@ -1,6 +1,7 @@
 //! What the program does, one command a file. Each answers with the process's exit status.
 
 mod acts;
+mod asyncapi;
 mod bench;
 mod demo;
 mod healthcheck;
@@ -61,6 +62,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             projections::run(&Settings::load(overrides)?, &command, output)
         }
         Command::Openapi => openapi::run(),
+        Command::Asyncapi => asyncapi::run(),
         Command::Migrate(Migrate { from, to }) => {
             let new = Overrides {
                 config: Some(to),
