@@ -26,4 +26,5 @@ mod queries;
 mod quickstart;
 mod refusals;
 mod streams;
+mod topics;
 mod waiting_room;
