@@ -31,5 +31,8 @@ fn describe(commands: bool, queries: bool, operations: bool) -> OpenApi {
     if operations {
         document.merge(audit::openapi());
     }
+    if commands || queries {
+        document.merge(edge::schemas::openapi());
+    }
     edge::docs::with_limits(document)
 }

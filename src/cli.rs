@@ -63,6 +63,8 @@ pub enum Command {
     Projections(Projections),
     /// Print the description of the HTTP API (`OpenAPI` 3.1)
     Openapi,
+    /// Print the description of the topics on Kafka (`AsyncAPI` 3.0)
+    Asyncapi,
     /// Copy the embedded stores of a data folder into shared ones
     Migrate(Migrate),
     /// Make and show keys of tokens
@@ -314,6 +316,7 @@ impl Cli {
                 | Command::Replay(_)
                 | Command::Projections(_)
                 | Command::Openapi
+                | Command::Asyncapi
                 | Command::Keys(_)
                 | Command::Migrate(_)
                 | Command::Healthcheck(_),

@@ -6,6 +6,7 @@
 pub mod adapters;
 pub mod api;
 pub mod app;
+pub mod asyncapi;
 pub mod bench;
 pub mod catalogue;
 pub mod cli;
@@ -19,6 +20,7 @@ pub mod migration;
 mod newcomer;
 pub mod operator;
 pub mod roles;
+pub mod schemas;
 pub mod shutdown;
 pub mod signing;
 pub mod telemetry;

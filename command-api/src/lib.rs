@@ -15,6 +15,7 @@ pub mod error;
 pub mod failpoints;
 mod generations;
 pub mod identity;
+pub mod inbound;
 pub mod key_store;
 pub mod metrics;
 pub mod notifications;

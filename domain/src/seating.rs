@@ -1,12 +1,13 @@
 //! Value types of a seating plan, as venue and show events store it: compact, integers only.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Most bytes of a zone's, row's, seat's or category's name: more than any ticket prints, and it bounds an event.
 pub const MAX_LABEL_BYTES: usize = 64;
 
 /// A point on the plan, in hundredths of the plan's own unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Point {
     /// To the right.
     pub x: i64,
@@ -15,7 +16,7 @@ pub struct Point {
 }
 
 /// One numbered seat. JSON: `["A-1-7", "7", 0, 12000, 4500]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Seat(
     /// `seat_guid`: unique in the plan, at most 64 bytes.
     pub String,
@@ -30,7 +31,7 @@ pub struct Seat(
 );
 
 /// A row of seats, in the order in which they stand.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Row {
     /// Row number as printed on the ticket, at most 64 bytes.
     pub row: String,
@@ -39,7 +40,7 @@ pub struct Row {
 }
 
 /// A zone, or a part of one: at most 2,000 seats, whole rows where they fit, so that an event stays small.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ZonePart {
     /// Zone name, at most 64 bytes. Not unique by itself: parts of one zone follow each other in the stream.
     pub zone: String,
@@ -55,7 +56,7 @@ pub struct ZonePart {
 }
 
 /// An area sold by capacity, with a category of its own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StandingArea {
     /// Name, unique in the venue, at most 64 bytes.
     pub name: String,

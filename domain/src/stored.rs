@@ -71,7 +71,7 @@ pub enum DecodeError {
 }
 
 /// Version of every event as this release writes it; its first upcaster will bring the first exception.
-const CURRENT_VERSION: &str = "1";
+pub(crate) const CURRENT_VERSION: &str = "1";
 
 impl DomainEvent {
     /// Reads the columns `aggregate_type`, `event_type`, `event_version` and `payload` of one row of the log, through

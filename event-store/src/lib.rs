@@ -8,6 +8,8 @@ pub mod commands;
 pub mod committer;
 pub mod cqrs_es;
 pub mod executor;
+#[cfg(feature = "kafka")]
+pub mod inbox;
 pub mod leases;
 pub mod log;
 pub mod metrics;

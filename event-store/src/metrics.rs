@@ -22,6 +22,8 @@ pub const RELAY_LAG_MS: &str = "event_store_relay_lag_ms";
 const RELAY_LEADER: &str = "event_store_relay_leader";
 #[cfg(feature = "kafka")]
 const RELAY_RESTARTS: &str = "event_store_relay_restarts_total";
+#[cfg(feature = "kafka")]
+const INBOX_RECORDS: &str = "event_store_inbox_records_total";
 const APPENDS: &str = "event_store_appends_total";
 const EVENTS: &str = "event_store_events_total";
 const REFUSED: &str = "event_store_appends_refused_total";
@@ -67,9 +69,14 @@ pub fn describe() {
     );
 }
 
-/// Describes what the relay measures.
+/// Describes what the relay and inboxes measure.
 #[cfg(feature = "kafka")]
 fn describe_relay() {
+    metrics::describe_counter!(
+        INBOX_RECORDS,
+        Unit::Count,
+        "Records that others wrote, by topic and outcome: handled, refused (now on the topic's .dlq), retried"
+    );
     metrics::describe_gauge!(
         RELAY_LAG,
         Unit::Count,
@@ -113,6 +120,12 @@ pub(crate) fn relay_leads(leads: bool) {
 #[cfg(feature = "kafka")]
 pub(crate) fn relay_restarted() {
     counter!(RELAY_RESTARTS).increment(1);
+}
+
+/// What became of a record that others wrote.
+#[cfg(feature = "kafka")]
+pub(crate) fn inbox_record(topic: &str, outcome: &'static str) {
+    counter!(INBOX_RECORDS, "topic" => topic.to_owned(), "outcome" => outcome).increment(1);
 }
 
 /// A batch of `appends` goes to the log.

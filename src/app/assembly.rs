@@ -32,7 +32,7 @@ use crate::{
     adapters::{Adapters, Port},
     api,
     roles::{Role, Roles},
-    signing, telemetry,
+    schemas, signing, telemetry,
 };
 
 /// A server's parts.
@@ -146,6 +146,9 @@ impl Parts {
             self.start_commands(&mut served).await?;
         }
 
+        if self.roles.has(Role::CommandApi) || self.roles.has(Role::QueryApi) {
+            served.merge(edge::schemas::router(&schemas::published()));
+        }
         let projects = self.roles.has(Role::Projections);
         let (progress, clock) = (self.progress.clone(), self.clock.clone());
         let probes = edge::probes::router(served.checks, move || {

@@ -284,7 +284,7 @@ impl Parts {
 }
 
 impl Served {
-    fn merge(&mut self, calls: axum::Router) {
+    pub(super) fn merge(&mut self, calls: axum::Router) {
         self.calls = mem::take(&mut self.calls).merge(calls);
     }
 }

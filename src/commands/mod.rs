@@ -2,6 +2,7 @@
 
 mod acts;
 mod as_of;
+mod asyncapi;
 mod bench;
 mod demo;
 mod healthcheck;
@@ -74,6 +75,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             projections::run(&Settings::load(overrides)?, &command, output)
         }
         Command::Openapi => openapi::run(),
+        Command::Asyncapi => asyncapi::run(),
         Command::Migrate(Migrate { from, to }) => {
             let new = Overrides {
                 config: Some(to),

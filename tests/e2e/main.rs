@@ -30,4 +30,5 @@ mod queries;
 mod quickstart;
 mod refusals;
 mod streams;
+mod topics;
 mod waiting_room;

@@ -1,18 +1,19 @@
 //! What can have happened to a customer.
 
 use cqrs_es::DomainEvent;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::CustomerId;
 
 /// Personal data as the log may hold it: AES-256-GCM under the customer's own key, base64. The key waits in the key
 /// store; destroying it erases the data from every copy of the log.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Ciphertext(pub String);
 
 /// A fact about a customer. Stored as JSON, externally tagged; permanent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub enum Event {
     /// The customer exists.
     CustomerRegistered {

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use cqrs_es::DomainEvent;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A fact about an operation. Stored as JSON, externally tagged; permanent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub enum Event {
     /// An operator did something that the system does not do by itself. Carries texts alone: an act that a later release invents must
     /// not stop the readers of this one.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use cqrs_es::DomainEvent;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
 };
 
 /// A seat as it was held: everything that a ticket says about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HeldSeat {
     /// The plan's id of the seat.
     pub seat_guid: String,
@@ -31,7 +32,7 @@ pub struct HeldSeat {
 }
 
 /// Standing places as they were held.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HeldStanding {
     /// Name of the area.
     pub name: String,
@@ -44,7 +45,7 @@ pub struct HeldStanding {
 }
 
 /// What a reservation takes up, short: for the events after `SeatsHeld`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Places {
     /// `seat_guid`s.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -55,7 +56,7 @@ pub struct Places {
 }
 
 /// A number of places in one standing area.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StandingPlaces {
     /// The area's category.
     pub category: String,
@@ -64,7 +65,7 @@ pub struct StandingPlaces {
 }
 
 /// A fact about a show. Stored as JSON, externally tagged; permanent. Each carries `organizer_id`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub enum Event {
     /// The show exists; its plan follows in the same append.
     ShowScheduled {

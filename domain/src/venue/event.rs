@@ -1,6 +1,7 @@
 //! What can have happened to a venue.
 
 use cqrs_es::DomainEvent;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -9,7 +10,7 @@ use crate::{
 };
 
 /// A fact about a venue. Stored as JSON, externally tagged; permanent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub enum Event {
     /// The venue exists; its zones and standing areas follow in the same append.
     VenueRegistered {

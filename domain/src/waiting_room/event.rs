@@ -1,6 +1,7 @@
 //! What can have happened to a waiting room.
 
 use cqrs_es::DomainEvent;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -9,7 +10,7 @@ use crate::{
 };
 
 /// How fast a room lets customers in, how many at a time, for how long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Settings {
     /// Customers let in per second, 1 to 10,000.
     pub admit_per_second: u32,
@@ -20,7 +21,7 @@ pub struct Settings {
 }
 
 /// A place in the queue that came to its turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Entrant {
     /// Queue number.
     pub number: u64,
@@ -31,7 +32,7 @@ pub struct Entrant {
 }
 
 /// Why numbers were set aside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// The block before is used up, or there was none.
@@ -42,7 +43,7 @@ pub enum Reason {
 }
 
 /// What happened to the flow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
     /// The room was put up.
@@ -60,7 +61,7 @@ pub enum Change {
 }
 
 /// How the places of those who came before the doors opened were drawn: with it, anyone can draw them again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Draw {
     /// The seed, 32 bytes in hexadecimal; its SHA-256 is the commitment that the room was put up with.
     pub seed: String,
@@ -73,7 +74,7 @@ pub struct Draw {
 }
 
 /// A fact about a waiting room. Stored as JSON, externally tagged; permanent. Each carries `organizer_id`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub enum Event {
     /// Numbers were set aside; each is given out once at most.
     NumbersReserved {

@@ -92,6 +92,14 @@ pub enum OpenError {
     },
 }
 
+/// What the types of records begin with.
+const TYPE_PREFIX: &str = "frontrow";
+
+/// The type of an event as records name it, in `ce_type`.
+pub fn type_of(aggregate_type: &str, event_type: &str) -> String {
+    format!("{TYPE_PREFIX}.{aggregate_type}.{event_type}")
+}
+
 /// The topic of the log, where the bus has topics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topic {

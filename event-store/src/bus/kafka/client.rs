@@ -14,10 +14,10 @@ use super::Options;
 use crate::bus::Error;
 
 /// Largest record, on its way in and out: an event of `log::MAX_EVENT_BYTES`, its metadata and headers, with room to spare.
-pub(super) const MAX_RECORD_BYTES: usize = 2 * 1024 * 1024;
+pub const MAX_RECORD_BYTES: usize = 2 * 1024 * 1024;
 
 /// How long a question to the brokers may take before they count as away.
-pub(super) const ANSWER: Duration = Duration::from_secs(5);
+pub(crate) const ANSWER: Duration = Duration::from_secs(5);
 
 /// How long a connection may take to be made: brokers that are back are found within about this and [`RECONNECT_MAX_MS`].
 const CONNECT_MS: &str = "5000";
@@ -49,7 +49,7 @@ pub(crate) fn unavailable(error: KafkaError) -> Error {
 }
 
 /// Whether a consumer can go on by itself: the library reconnects, and tells of each broker that it lost meanwhile.
-pub(super) fn is_passing(error: &KafkaError) -> bool {
+pub(crate) fn is_passing(error: &KafkaError) -> bool {
     matches!(
         error,
         KafkaError::MessageConsumption(

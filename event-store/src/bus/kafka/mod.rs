@@ -17,6 +17,7 @@
 mod audit;
 pub(crate) mod client;
 mod dead_letters;
+pub mod headers;
 mod membership;
 pub(crate) mod partition;
 mod place;
@@ -33,6 +34,7 @@ use async_trait::async_trait;
 
 pub use self::{
     audit::{Audit, audit},
+    client::MAX_RECORD_BYTES,
     record::WATERMARK,
 };
 use super::{Bus, Cursor, Error, Membership, Subscription, Topic};

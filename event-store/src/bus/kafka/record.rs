@@ -17,15 +17,12 @@ use rdkafka::{
 use uuid::Uuid;
 
 use crate::{
-    bus::Error,
+    bus::{Error, type_of},
     log::{Position, RecordedEvent, StreamId},
 };
 
 /// `ce_type` of a record that carries no event: everything up to its position that belongs to the partition was sent before it.
 pub const WATERMARK: &str = "frontrow.watermark";
-
-/// What `ce_type` begins with.
-const TYPE_PREFIX: &str = "frontrow";
 
 /// Headers of a record that carries an event, at most.
 const HEADERS: usize = 20;
@@ -61,10 +58,7 @@ pub(crate) fn event_headers(source: &str, event: &RecordedEvent, sent: Sent) -> 
     let time = event
         .recorded_at
         .to_rfc3339_opts(SecondsFormat::Micros, true);
-    let kind = format!(
-        "{TYPE_PREFIX}.{}.{}",
-        stream.aggregate_type, event.event_type
-    );
+    let kind = type_of(&stream.aggregate_type, &event.event_type);
     let headers = OwnedHeaders::new_with_capacity(HEADERS);
     let headers = [
         ("ce_specversion", "1.0"),

@@ -21,7 +21,7 @@ use crate::bus::Error;
 const MIN_IN_SYNC: &str = "2";
 
 /// Dead letters are few, and an operator reads them in one order.
-const DEAD_LETTER_PARTITIONS: u32 = 1;
+pub(crate) const DEAD_LETTER_PARTITIONS: u32 = 1;
 
 /// The settings by which nothing goes away.
 const KEPT_FOR_EVER: [(&str, &str); 3] = [
@@ -96,7 +96,12 @@ fn untold(topic: &str, error: &impl fmt::Display) -> Error {
     Error::Unavailable(text)
 }
 
-async fn ensure_one(options: &Options, topic: &str, partitions: u32) -> Result<(), Error> {
+/// Makes sure that a topic is there; with how many partitions, if it is others' already, they know.
+pub(crate) async fn ensure_one(
+    options: &Options,
+    topic: &str,
+    partitions: u32,
+) -> Result<(), Error> {
     let until = Instant::now() + ANSWER;
     if is_there(options, topic).await? {
         return Ok(());
