@@ -145,9 +145,10 @@ impl Consumer {
         let inner = self.inner()?;
         let list = committable(inner, &self.topic, &self.done)?;
         // One that is lost is made up for by the next, or the records come again.
-        let committed = match list.count() {
-            0 => Ok(()),
-            _ => inner.commit(&list, CommitMode::Async),
+        let committed = if list.count() == 0 {
+            Ok(())
+        } else {
+            inner.commit(&list, CommitMode::Async)
         };
         self.done.clear();
         for element in list.elements() {
@@ -166,9 +167,10 @@ impl Consumer {
         let list = committable(&inner, &self.topic, &self.done);
         let committing = blocking(move || {
             let list = list?;
-            let committed = match list.count() {
-                0 => Ok(()),
-                _ => inner.commit(&list, CommitMode::Sync),
+            let committed = if list.count() == 0 {
+                Ok(())
+            } else {
+                inner.commit(&list, CommitMode::Sync)
             };
             drop(inner);
             committed.map_err(client::unavailable)
