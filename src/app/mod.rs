@@ -7,6 +7,7 @@
 //! Each part ends only when nobody is left who could give it work, so that what was accepted is finished and answered.
 
 mod assembly;
+mod inbound;
 mod stages;
 mod starting;
 

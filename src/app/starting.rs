@@ -164,6 +164,7 @@ impl Parts {
             let commands = self
                 .command_api(core.clone(), rooms.clone(), signer.clone())
                 .await?;
+            self.start_inbound(commands.clone())?;
             served.merge(command_api::router(commands));
         }
         if self.roles.has(Role::ProcessManagers) {

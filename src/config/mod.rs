@@ -115,6 +115,8 @@ pub struct Bus {
     pub partitions: u32,
     /// Its copies.
     pub replication: u16,
+    /// Group of those who read what others ask for.
+    pub requests_group: String,
 }
 
 /// `[read_model]`.
@@ -306,6 +308,10 @@ impl Settings {
         self.notifications.check()?;
         within("bus.partitions", self.bus.partitions.into(), 1..=1_000)?;
         within("bus.replication", self.bus.replication.into(), 1..=9)?;
+        ensure!(
+            !self.bus.requests_group.is_empty(),
+            "bus.requests_group must name a group"
+        );
         ensure!(
             !self.server.data.as_os_str().is_empty(),
             "server.data must name a folder"

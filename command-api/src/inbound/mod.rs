@@ -1,6 +1,7 @@
 //! Records in, events out: what other programs ask for by writing to Kafka instead of over HTTP.
 
 mod drop_entries;
+mod entering;
 #[cfg(test)]
 mod tests;
 

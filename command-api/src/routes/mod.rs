@@ -8,7 +8,7 @@ mod charge_points;
 mod create_venue;
 mod credentials_body;
 mod dead_letters;
-mod drops;
+pub(crate) mod drops;
 mod extend_hold;
 mod hold_seats;
 mod notifications;

@@ -1,6 +1,7 @@
 //! What can have happened to a drop.
 
 use cqrs_es::DomainEvent;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{lot::Lot, probability::Probability};
@@ -11,7 +12,7 @@ use crate::{
 };
 
 /// When entries are drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DrawMode {
     /// All at once, when no more are accepted.
@@ -21,7 +22,7 @@ pub enum DrawMode {
 }
 
 /// A public value that nobody can know or choose before entries close.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Beacon {
     /// Who publishes it, for example `drand quicknet`; 1 to 200 bytes.
     pub source: String,
@@ -30,7 +31,7 @@ pub struct Beacon {
 }
 
 /// Why no entry is accepted any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CloseReason {
     /// `closes_at` came.
@@ -42,7 +43,7 @@ pub enum CloseReason {
 }
 
 /// Somebody in the list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Entrant {
     /// The entry.
     pub entry_id: DropEntryId,
@@ -53,7 +54,7 @@ pub struct Entrant {
 }
 
 /// What a lot came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DrawResult {
     /// It wins, and one of the stock is set aside for it.
@@ -65,7 +66,7 @@ pub enum DrawResult {
 }
 
 /// An entry that was drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Drawn {
     /// Place in the list of entries, from 0.
     pub index: u32,
@@ -83,7 +84,7 @@ pub struct Drawn {
 }
 
 /// What came of a winner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Settlement {
     /// The price was debited: the good is the customer's.
@@ -95,7 +96,7 @@ pub enum Settlement {
 }
 
 /// A winner who was asked for the price.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Settled {
     /// Place in the list of entries.
     pub index: u32,
@@ -111,7 +112,7 @@ pub struct Settled {
 }
 
 /// A standby who wins after all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Promoted {
     /// Place in the list of entries.
     pub index: u32,
@@ -122,7 +123,7 @@ pub struct Promoted {
 }
 
 /// A fact about a drop. Stored as JSON, externally tagged; permanent. Each carries `organizer_id`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub enum Event {
     /// It was announced, and its secret committed to.
     DropOpened {

@@ -2,14 +2,16 @@
 
 use std::{fmt, str::FromStr};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Most digits behind the point: with them, everything fits 128 bits.
 const MAX_DECIMALS: usize = 18;
 
 /// A probability above 0, at most 1, in decimals: `0.05`. Kept as it was written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
 pub struct Probability {
     text: String,
     threshold: u128,

@@ -13,6 +13,7 @@ macro_rules! fixtures {
 
 // A test compares this list with the folder.
 fixtures! {
+    "beacon_recorded.v1",
     "concert_announced.v1",
     "concert_announced.v1.plain",
     "concert_revised.v1",
@@ -20,6 +21,13 @@ fixtures! {
     "customer_registered.v1",
     "customer_updated.v1",
     "customers_admitted.v1",
+    "drop_closed.v1",
+    "drop_closed.v1.in_hand",
+    "drop_opened.v1",
+    "drop_opened.v1.on_entry",
+    "entries_drawn.v1",
+    "entries_recorded.v1",
+    "entries_sealed.v1",
     "flow_changed.v1",
     "flow_changed.v1.drawn",
     "hold_expired.v1",
@@ -45,6 +53,7 @@ fixtures! {
     "reservation_confirmed.v1",
     "reservation_confirmed.v1.standing",
     "seats_blocked.v1",
+    "secret_revealed.v1",
     "seats_held.v1",
     "seats_held.v1.pass",
     "seats_held.v1.standing",
@@ -58,6 +67,7 @@ fixtures! {
     "standing_area_added.v1",
     "standing_listed.v1",
     "venue_registered.v1",
+    "winners_settled.v1",
     "zone_added.v1",
     "zone_added.v1.continued",
 }

@@ -10,9 +10,9 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    aggregate::Aggregate, concert::Concert, customer::Customer, operation::Operation,
-    payment::Payment, point_account::PointAccount, show::Show, stored::CURRENT_VERSION,
-    venue::Venue, waiting_room::WaitingRoom,
+    aggregate::Aggregate, concert::Concert, customer::Customer, drop::FairDrop,
+    operation::Operation, payment::Payment, point_account::PointAccount, show::Show,
+    stored::CURRENT_VERSION, venue::Venue, waiting_room::WaitingRoom,
 };
 
 /// Which edition of JSON Schema.
@@ -48,6 +48,7 @@ pub fn events(edition: Edition) -> Vec<EventSchema> {
         of::<Customer>(edition),
         of::<Operation>(edition),
         of::<WaitingRoom>(edition),
+        of::<FairDrop>(edition),
     ]
     .concat()
 }
@@ -64,7 +65,7 @@ fn of<A: Aggregate<Event: JsonSchema>>(edition: Edition) -> Vec<EventSchema> {
     let variants = generated.get("oneOf").and_then(Value::as_array);
     let variants = variants.into_iter().flatten();
     variants
-        .filter_map(|variant| variant.as_object())
+        .filter_map(Value::as_object)
         .filter_map(|variant| event::<A>(variant, uri.as_deref()))
         .collect()
 }

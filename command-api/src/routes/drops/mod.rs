@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A drop's error as an answer.
-fn failed(state: &AppState, error: &Error) -> Problem {
+pub(crate) fn failed(state: &AppState, error: &Error) -> Problem {
     match error {
         Error::Drop(error) => refused(error, state.clock.now()),
         Error::NotAdmitted(pass) => {

@@ -172,6 +172,7 @@ impl Cluster {
         let (topic, key) = (&self.topic, self.key());
         let text = format!(
             "[server]\nworker_threads = 1\n[log]\nurl = \"{log}\"\n[bus]\nurl = \"kafka:{brokers}\"\ntopic = \"{topic}\"\npartitions = {PARTITIONS}\nreplication = 1\n\
+             requests_group = \"{topic}\"\n\
              [read_model]\nurl = \"{read_model}\"\n[key_store]\nurl = \"{key_store}\"\n\
              [waiting_room]\nurl = \"{waiting_room}\"\n\
              [auth]\nsigning_key = \"{}\"\ntrusted_keys = [\"{}\"]\n[executor]\ndeadline_ms = 9000\n[telemetry]\nformat = \"json\"\n",
