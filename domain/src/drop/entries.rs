@@ -38,11 +38,11 @@ pub struct Entry {
 /// As a snapshot has it: entry, customer, command, status. Arrays, because there may be hundreds of thousands.
 type Stored = (DropEntryId, CustomerId, Uuid, Status);
 
-/// The list. Only `entries` and `batches` are stored, the rest is derived from them.
+/// The list. Only `list` and `batches` are stored, the rest is derived from them.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(from = "Snapshot", into = "Snapshot")]
 pub(super) struct Entries {
-    entries: Vec<Entry>,
+    list: Vec<Entry>,
     by_customer: HashMap<CustomerId, u32>,
     /// First index and sequence of each event that brought entries, in order.
     batches: Vec<(u32, u64)>,
@@ -56,15 +56,15 @@ struct Snapshot {
 
 impl Entries {
     pub(super) fn len(&self) -> u32 {
-        u32::try_from(self.entries.len()).expect("a drop has at most a million entries")
+        u32::try_from(self.list.len()).expect("a drop has at most a million entries")
     }
 
     pub(super) fn get(&self, index: u32) -> Option<&Entry> {
-        self.entries.get(index as usize)
+        self.list.get(index as usize)
     }
 
     pub(super) fn all(&self) -> &[Entry] {
-        &self.entries
+        &self.list
     }
 
     pub(super) fn of(&self, customer: CustomerId) -> Option<(u32, &Entry)> {
@@ -93,11 +93,11 @@ impl Entries {
     fn push(&mut self, entry: Entry) {
         self.by_customer
             .insert(entry.entrant.customer_id, self.len());
-        self.entries.push(entry);
+        self.list.push(entry);
     }
 
     pub(super) fn set(&mut self, index: u32, status: Status) {
-        if let Some(entry) = self.entries.get_mut(index as usize) {
+        if let Some(entry) = self.list.get_mut(index as usize) {
             entry.status = status;
         }
     }
@@ -114,7 +114,7 @@ impl From<Entries> for Snapshot {
             (entry_id, customer_id, command_id, entry.status)
         };
         Self {
-            entries: list.entries.iter().map(stored).collect(),
+            entries: list.list.iter().map(stored).collect(),
             batches: list.batches,
         }
     }

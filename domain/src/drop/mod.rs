@@ -229,7 +229,12 @@ impl FairDrop {
                 organizer_id: terms.organizer_id,
                 secret: secret.to_owned(),
             }]),
-            step => Err(Error::OutOfStep {
+            step @ (Step::Wait { .. }
+            | Step::Close
+            | Step::Seal
+            | Step::Draw
+            | Step::Settle
+            | Step::Release) => Err(Error::OutOfStep {
                 detail: format!("the next is {step:?}"),
             }),
         }

@@ -52,7 +52,7 @@ impl Record {
         std::str::from_utf8(value).ok()
     }
 
-    /// The same for each copy of a record: of a CloudEvent, its `ce_source` and `ce_id`, which a producer repeats when it sends it again;
+    /// The same for each copy of a record: of a `CloudEvent`, its `ce_source` and `ce_id`, which a producer repeats when it sends it again;
     /// else the record's place. The time belongs to the place, since offsets begin anew when a topic is made anew.
     pub fn id(&self) -> Uuid {
         let name = match (self.header("ce_source"), self.header("ce_id")) {
