@@ -157,10 +157,51 @@ pub struct Bench {
 }
 
 /// `frontrow audit`.
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Audit {
     /// Check the log and the read model: exit status 0 clean, 1 findings, 2 could not run
     Verify,
+    /// Sign a head of the log as it is now; or check the log against its seals
+    Seal(Seal),
+    /// Prove that an event is in the log
+    Prove(Prove),
+    /// Check a proof, without the log: exit status 0 it holds, 1 it does not, 2 could not run
+    VerifyProof(VerifyProof),
+}
+
+/// `frontrow audit seal`.
+#[derive(Debug, Clone, Args)]
+pub struct Seal {
+    /// Sign nothing: hash every event again and compare with tree, heads and their copies. Exit status 0 clean, 1 findings
+    #[arg(long)]
+    pub check: bool,
+    /// A file of copied heads to compare with, besides the configured one
+    #[arg(long, value_name = "FILE", requires = "check")]
+    pub heads: Vec<PathBuf>,
+    /// A verification key that heads may be signed with, besides the configured one
+    #[arg(long, value_name = "KEY", requires = "check")]
+    pub key: Vec<String>,
+}
+
+/// `frontrow audit prove`.
+#[derive(Debug, Clone, Args)]
+pub struct Prove {
+    /// Which event, by its position
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub position: u64,
+    /// Where to write the proof [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+/// `frontrow audit verify-proof`.
+#[derive(Debug, Clone, Args)]
+pub struct VerifyProof {
+    /// The proof: an answer of `GET /v1/audit/proof`, a receipt, or a file of `frontrow audit prove`
+    pub file: PathBuf,
+    /// The key that the head must be signed with [default: the one that the proof names, which proves less]
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
 }
 
 /// `frontrow migrate`.

@@ -19,6 +19,7 @@ pub mod migration;
 mod newcomer;
 pub mod operator;
 pub mod roles;
+pub mod sealing;
 pub mod shutdown;
 pub mod signing;
 pub mod telemetry;

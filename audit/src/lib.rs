@@ -1,6 +1,6 @@
 //! Checks and explains the log at its own pace.
 //!
-//! Everything here reads only, takes no lock, and works beside a running server.
+//! Everything here but the sealer reads only, takes no lock, and works beside a running server.
 #![warn(missing_docs)]
 
 mod error;
@@ -8,7 +8,10 @@ mod lag;
 mod projections;
 mod routes;
 mod sagas;
+pub mod seals;
 mod state;
+#[cfg(test)]
+mod testing;
 pub mod verify;
 
 pub use crate::{
@@ -16,6 +19,6 @@ pub use crate::{
     projections::{ParkedKeyView, PartitionView, ProjectionView, ProjectionsView, projections},
     routes::{openapi, router},
     sagas::{STUCK_AFTER, SagaCountsView, SagaView, SagasView},
-    state::{AppState, Deps},
+    state::{AppState, Deps, Sealing},
     verify::verify,
 };

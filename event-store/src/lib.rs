@@ -13,6 +13,7 @@ pub mod log;
 pub mod metrics;
 #[cfg(feature = "kafka")]
 pub mod relay;
+pub mod seals;
 pub mod snapshot;
 #[cfg(test)]
 mod testing;

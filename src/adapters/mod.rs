@@ -25,6 +25,7 @@ use event_store::{
         postgres::{self, Access as LogAccess},
         sqlite,
     },
+    seals::{self, Seals},
 };
 use read_model::{Access, ReadModel};
 use tokio::sync::OnceCell;
@@ -47,6 +48,7 @@ pub struct Adapters {
     keys: OnceCell<Arc<dyn KeyStore>>,
     bus: OnceCell<Arc<dyn Bus>>,
     read_model: OnceCell<Arc<dyn ReadModel>>,
+    seals: OnceCell<Arc<dyn Seals>>,
     waiting_room: OnceCell<Arc<dyn WaitingRoom>>,
 }
 
@@ -73,6 +75,7 @@ impl Adapters {
             keys: OnceCell::new(),
             bus: OnceCell::new(),
             read_model: OnceCell::new(),
+            seals: OnceCell::new(),
             waiting_room: OnceCell::new(),
         }
     }
@@ -119,6 +122,24 @@ impl Adapters {
             .leases
             .get_or_try_init(|| self.patiently(Port::Log, false, open));
         leases.await.cloned()
+    }
+
+    /// The tree over the log and its signed heads, in the log's database.
+    ///
+    /// # Errors
+    /// A store that can't be reached, or one of a newer program.
+    pub async fn seals(&self) -> anyhow::Result<Arc<dyn Seals>> {
+        // The log first: whoever opens it brings its tables up to date.
+        self.log().await?;
+        let open = || async {
+            let opened = seals::open(&self.url(Port::Log)?, self.postgres()).await;
+            opened.with_context(|| self.unopened("the seals in", Port::Log))
+        };
+        let lenient = self.access == LogAccess::ReadOnly;
+        let seals = self
+            .seals
+            .get_or_try_init(|| self.patiently(Port::Log, lenient, open));
+        seals.await.cloned()
     }
 
     /// Password hashes and sessions, in the log's database.

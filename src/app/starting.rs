@@ -32,6 +32,7 @@ use crate::{
     config::Durability,
     integration, operator,
     roles::Role,
+    sealing,
 };
 
 /// The group of all projection workers of one system.
@@ -111,8 +112,10 @@ impl Parts {
 
     /// What auditors and operators ask.
     pub(super) async fn start_audit(&self, served: &mut Served) -> anyhow::Result<()> {
+        let sealing = self.start_sealer().await?;
         let questions = audit::AppState::new(audit::Deps {
             log: self.adapters.log().await?.log.clone(),
+            sealing,
             read_model: self.adapters.read_model(Access::ReadWrite).await?,
             bus: self.adapters.bus().await?,
             clock: self.clock.clone(),
@@ -121,6 +124,25 @@ impl Parts {
         served.checks.extend(questions.readiness());
         served.merge(audit::router(questions));
         Ok(())
+    }
+
+    /// Who has the key seals the log, one of several such processes at a time, and answers with proofs.
+    async fn start_sealer(&self) -> anyhow::Result<Option<audit::Sealing>> {
+        let settings = self.config.settings.clone();
+        let Some(key) = sealing::key(&settings)? else {
+            tracing::info!("audit.sealing_key is not set: the log is not sealed");
+            return Ok(None);
+        };
+        let (key, clock, holder) = (Arc::new(key), self.clock.clone(), self.holder);
+        let verification = key.verification().clone();
+        let following = &self.stages.following;
+        let end = following.end.clone();
+        let sealer = sealing::run(settings, key, clock, holder, end);
+        following.run("the sealer", &self.health, sealer);
+        Ok(Some(audit::Sealing {
+            seals: self.adapters.seals().await?,
+            verification,
+        }))
     }
 
     /// Where projections follow the log itself, there is nothing to relay.

@@ -8,10 +8,13 @@ mod keys;
 mod migrate;
 mod openapi;
 mod projections;
+mod prove;
 mod replay;
+mod seal;
 mod serve;
 mod token;
 mod verify;
+mod verify_proof;
 
 use std::{
     io::{ErrorKind, Write},
@@ -56,6 +59,13 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Bench(arguments) => bench::run(&Settings::load(overrides)?, &arguments, output),
         Command::Audit(Audit::Verify) => verify::run(&Settings::load(overrides)?, output),
+        Command::Audit(Audit::Seal(arguments)) => {
+            seal::run(&Settings::load(overrides)?, &arguments, output)
+        }
+        Command::Audit(Audit::Prove(arguments)) => {
+            prove::run(&Settings::load(overrides)?, &arguments)
+        }
+        Command::Audit(Audit::VerifyProof(arguments)) => verify_proof::run(&arguments, output),
         Command::Replay(arguments) => replay::run(&Settings::load(overrides)?, &arguments, output),
         Command::Projections(command) => {
             projections::run(&Settings::load(overrides)?, &command, output)

@@ -1,7 +1,11 @@
 //! The route table: one endpoint per file.
 
+mod get_checkpoint;
+mod get_receipt;
 mod list_projections;
 mod list_sagas;
+mod prove_consistency;
+mod prove_event;
 #[cfg(test)]
 mod tests;
 
@@ -25,4 +29,9 @@ fn table() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list_projections::list_projections))
         .routes(routes!(list_sagas::list_sagas))
+        .routes(routes!(prove_event::prove_event))
+        .routes(routes!(prove_consistency::prove_log_consistency))
+        .routes(routes!(get_checkpoint::get_checkpoint))
+        .routes(routes!(get_checkpoint::get_verification_key))
+        .routes(routes!(get_receipt::get_receipt))
 }

@@ -123,6 +123,7 @@ impl Behind {
             bus: Arc::new(LogTailBus::new(self.log.clone())),
             clock: self.clock.clone(),
             verifier: Arc::new(verifier),
+            sealing: None,
         });
         let principal = Principal {
             id: Uuid::now_v7(),
