@@ -62,6 +62,9 @@ pub enum Command {
     Openapi,
     /// Copy the embedded stores of a data folder into shared ones
     Migrate(Migrate),
+    /// Do what a customer has a right to
+    #[command(subcommand)]
+    Customer(Customer),
     /// Make and show keys of tokens
     #[command(subcommand)]
     Keys(Keys),
@@ -279,6 +282,19 @@ fn projection(name: &str) -> Result<ProjectionId, String> {
     })
 }
 
+/// `frontrow customer`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Customer {
+    /// Erase a customer: key, password and sessions are destroyed, and what the log has of the customer can't be read any more
+    Erase {
+        /// Which customer
+        customer: Uuid,
+        /// Why: recorded in the log. Name nobody
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+}
+
 /// `frontrow keys`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Keys {
@@ -329,6 +345,7 @@ impl Cli {
                 | Command::Replay(_)
                 | Command::Projections(_)
                 | Command::Openapi
+                | Command::Customer(_)
                 | Command::Keys(_)
                 | Command::Migrate(_)
                 | Command::Healthcheck(_),

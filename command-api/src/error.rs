@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::{
-    concert, customer, payment, point_account, points::Points, show, venue, waiting_room,
+    concert, customer, operation, payment, point_account, points::Points, show, venue, waiting_room,
 };
 use edge::problem::Problem;
 use event_store::{Position, executor, log};
@@ -329,6 +329,16 @@ impl Refusal for waiting_room::Error {
             Self::NotFound => say(codes::NOT_FOUND),
             Self::Closed => say(codes::WAITING_ROOM_CLOSED),
             Self::Paused => say(codes::WAITING_ROOM_PAUSED),
+            Self::Invalid { at, .. } => say(codes::INVALID_FIELD).with("at", at),
+        }
+    }
+}
+
+impl Refusal for operation::Error {
+    fn problem(&self, _now: DateTime<Utc>) -> Problem {
+        let say = |code| problem(code, self.to_string());
+        match self {
+            Self::AlreadyRecorded => say(codes::CONFLICT),
             Self::Invalid { at, .. } => say(codes::INVALID_FIELD).with("at", at),
         }
     }

@@ -10,8 +10,9 @@ use std::{
 
 /// The places, each right after the append of the same name was acknowledged. `payment.refused`: a debit or a confirmation was refused,
 /// and the payment not given up yet. `cancellation.told`: one payment of a cancelled show was told to refund itself,
-/// `cancellation.requested`: all of them were; `cancellation.wound_up`: a batch of its places is free.
-pub const NAMES: [&str; 15] = [
+/// `cancellation.requested`: all of them were; `cancellation.wound_up`: a batch of its places is free. `erasure.recorded`: nothing of an
+/// erased customer is destroyed yet, `erasure.key_destroyed`: the key is, `erasure.destroyed`: so are password and sessions.
+pub const NAMES: [&str; 18] = [
     "payment.requested",
     "payment.debited",
     "payment.confirmed",
@@ -27,6 +28,9 @@ pub const NAMES: [&str; 15] = [
     "cancellation.told",
     "cancellation.requested",
     "cancellation.wound_up",
+    "erasure.recorded",
+    "erasure.key_destroyed",
+    "erasure.destroyed",
 ];
 
 type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;

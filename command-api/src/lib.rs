@@ -10,6 +10,7 @@ pub mod commands;
 pub mod credentials;
 pub mod deciding;
 mod ensure;
+pub mod erasure;
 pub mod error;
 pub mod failpoints;
 mod generations;

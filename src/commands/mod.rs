@@ -2,6 +2,7 @@
 
 mod acts;
 mod bench;
+mod customer;
 mod demo;
 mod healthcheck;
 mod keys;
@@ -82,6 +83,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             };
             migrate::run(&Settings::load(old)?, &Settings::load(new)?, output)
         }
+        Command::Customer(command) => customer::run(&Settings::load(overrides)?, &command, output),
         Command::Keys(arguments) => keys::run(&Settings::load(overrides)?, &arguments),
         Command::Healthcheck(arguments) => {
             healthcheck::run(&Settings::load(overrides)?, &arguments)

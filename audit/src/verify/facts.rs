@@ -152,6 +152,12 @@ pub(super) struct Flow<'a> {
 #[derive(Debug, Deserialize)]
 pub(super) struct Nothing {}
 
+#[derive(Debug, Deserialize)]
+pub(super) struct Erased {
+    #[serde(default)]
+    pub(super) resume_at: Option<DateTime<Utc>>,
+}
+
 /// What happened.
 #[derive(Debug, Deserialize)]
 pub(super) enum Fact<'a> {
@@ -199,7 +205,8 @@ pub(super) enum Fact<'a> {
     PointsCredited(Movement),
     CustomerRegistered(Nothing),
     CustomerUpdated(Nothing),
-    CustomerErased(Nothing),
+    CustomerErased(Erased),
+    PersonalDataDestroyed(Nothing),
     OperatorActed(#[serde(borrow)] Acted<'a>),
     NumbersReserved {
         first: u64,

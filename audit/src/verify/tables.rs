@@ -113,6 +113,7 @@ fn timer(books: &Books, stream: &StreamId, head: &StreamHead) -> Option<String> 
         ("show", Some(id)) => books.shows.wake_at(id),
         ("payment", Some(id)) => books.payments.wake_at(id),
         ("waiting_room", Some(id)) => books.rooms.wake_at(id),
+        ("customer", Some(id)) => books.erasures.get(&id).copied(),
         _ => None,
     };
     let told = head.wake_at;

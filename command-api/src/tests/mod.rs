@@ -5,6 +5,7 @@ mod cancellation;
 mod catalogue;
 mod crashes;
 mod documents;
+mod erasure;
 mod expiry;
 mod faults;
 mod faulty_log;

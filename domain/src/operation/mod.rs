@@ -21,6 +21,8 @@ use crate::{
 pub mod acts {
     /// The log was written to without a synchronous standby.
     pub const DURABILITY_SINGLE: &str = "log.durability_single";
+    /// A customer was erased.
+    pub const CUSTOMER_ERASE: &str = "customer.erase";
     /// A parked key was tried again.
     pub const PROJECTION_RETRY: &str = "projection.retry";
     /// A parked event was left out.
