@@ -168,6 +168,10 @@ pub enum Audit {
     Seal(Seal),
     /// Prove that an event is in the log
     Prove(Prove),
+    /// Write events into a file, beside a manifest that says what the file must be
+    Export(Export),
+    /// Take over an exported log into an empty data folder: no server may be using it
+    Import(Import),
     /// Check a proof, without the log: exit status 0 it holds, 1 it does not, 2 could not run
     VerifyProof(VerifyProof),
 }
@@ -195,6 +199,41 @@ pub struct Prove {
     /// Where to write the proof [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
+}
+
+/// `frontrow audit export`.
+#[derive(Debug, Clone, Args)]
+pub struct Export {
+    /// Where to write the events; the manifest goes beside it, as FILE.manifest.json. What is there is not replaced
+    pub file: PathBuf,
+    /// The first position
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    pub from: u64,
+    /// The last position [default: where the log ends]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub to: Option<u64>,
+    /// The events of one stream instead, such as show/0199...
+    #[arg(long, value_name = "TYPE/ID", conflicts_with_all = ["from", "to"])]
+    pub stream: Option<String>,
+    /// How events are written; only NDJSON can be imported
+    #[arg(long, value_enum, default_value_t = ExportFormat::Ndjson)]
+    pub format: ExportFormat,
+}
+
+/// How events are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// One JSON object a line.
+    Ndjson,
+    /// RFC 4180, with a header.
+    Csv,
+}
+
+/// `frontrow audit import`.
+#[derive(Debug, Clone, Args)]
+pub struct Import {
+    /// What `frontrow audit export` wrote; its manifest stands beside it
+    pub file: PathBuf,
 }
 
 /// `frontrow audit verify-proof`.

@@ -14,6 +14,7 @@ pub mod config;
 pub mod data_folder;
 pub mod demo;
 pub mod driver;
+pub mod importing;
 pub mod integration;
 pub mod migration;
 mod newcomer;

@@ -4,6 +4,7 @@
 #![warn(missing_docs)]
 
 mod error;
+pub mod export;
 mod lag;
 mod projections;
 mod routes;

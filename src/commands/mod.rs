@@ -4,7 +4,9 @@ mod acts;
 mod bench;
 mod customer;
 mod demo;
+mod export;
 mod healthcheck;
+mod import;
 mod keys;
 mod migrate;
 mod openapi;
@@ -65,6 +67,12 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Audit(Audit::Prove(arguments)) => {
             prove::run(&Settings::load(overrides)?, &arguments)
+        }
+        Command::Audit(Audit::Export(arguments)) => {
+            export::run(&Settings::load(overrides)?, &arguments, output)
+        }
+        Command::Audit(Audit::Import(arguments)) => {
+            import::run(&Settings::load(overrides)?, &arguments, output)
         }
         Command::Audit(Audit::VerifyProof(arguments)) => verify_proof::run(&arguments, output),
         Command::Replay(arguments) => replay::run(&Settings::load(overrides)?, &arguments, output),

@@ -1,7 +1,10 @@
 //! Given / when / then.
 
 use super::{Command, Customer, Error, Event, event::Ciphertext};
-use crate::testing::{When, at, given, id};
+use crate::{
+    aggregate::Aggregate as _,
+    testing::{When, at, given, id},
+};
 
 fn secret(text: &str) -> Ciphertext {
     Ciphertext(text.to_owned())
