@@ -2,13 +2,16 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
+use anyhow::Context;
 use audit::seals::{
     copies::Copies,
-    note::{SEALING_KEY_FILE, SealingKey},
+    note::{SEALING_KEY_FILE, SealingKey, VerificationKey},
     sealer::Sealer,
 };
-use event_store::{Clock, leases::lead, log::postgres::Access};
-use tokio::time::sleep;
+use event_store::{
+    Clock,
+    leases::{Leases, lead},
+};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -20,8 +23,6 @@ use crate::{
 
 /// The lease's name.
 const LEASE: &str = "sealer";
-/// How long after a failure the stores are opened again.
-const RETRY: Duration = Duration::from_secs(5);
 
 /// The key that signs heads: the configured one, or the data folder's, which is made where it is missing; `None`: the log is not sealed.
 ///
@@ -68,42 +69,32 @@ pub async fn sealer(
     })
 }
 
-/// Seals while this process leads, until `shutdown`. It opens stores of its own: a process that only reads the log seals it, too.
+/// What heads are checked with: the configured key, or the public half of the one that signs; `None`: the log is not sealed.
+///
+/// # Errors
+/// As [`key`]; a text that is no key.
+pub fn verification(settings: &Settings) -> anyhow::Result<Option<VerificationKey>> {
+    let text = &settings.audit.verification_key;
+    if !text.is_empty() {
+        let key = text
+            .parse()
+            .context("audit.verification_key can't be used")?;
+        return Ok(Some(key));
+    }
+    Ok(key(settings)?.map(|key| key.verification().clone()))
+}
+
+/// Seals while this process leads, until `shutdown`.
 pub async fn run(
-    settings: Settings,
-    key: Arc<SealingKey>,
-    clock: Arc<dyn Clock>,
+    sealer: Sealer,
+    every: Duration,
+    leases: Arc<dyn Leases>,
     holder: Uuid,
     shutdown: CancellationToken,
 ) {
-    let every = Duration::from_millis(settings.audit.seal_every_ms);
-    let adapters = Adapters::new(&settings, Access::ReadWrite);
-    let open = async || {
-        let sealer = sealer(&settings, &adapters, key.clone(), clock.clone()).await?;
-        anyhow::Ok((sealer, adapters.leases().await?))
-    };
-    while !shutdown.is_cancelled() {
-        let opened = shutdown.run_until_cancelled(open()).await;
-        match opened {
-            None => break,
-            Some(Ok((sealer, leases))) => {
-                let sealer = &sealer;
-                lead(
-                    leases,
-                    LEASE,
-                    holder,
-                    shutdown.clone(),
-                    |_, stop| async move {
-                        sealer.run(every, &stop).await;
-                    },
-                )
-                .await;
-            }
-            Some(Err(error)) => {
-                tracing::warn!(error = %format!("{error:#}"), "the log can't be sealed now");
-                shutdown.run_until_cancelled(sleep(RETRY)).await;
-            }
-        }
-    }
-    adapters.close().await;
+    let sealer = &sealer;
+    lead(leases, LEASE, holder, shutdown, |_, stop| async move {
+        sealer.run(every, &stop).await;
+    })
+    .await;
 }

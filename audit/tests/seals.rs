@@ -437,3 +437,14 @@ async fn a_proof_from_a_large_log_takes_milliseconds() {
     println!("a proof in a log of {SIZE} events takes {fastest} us");
     assert!(fastest < 50_000, "{fastest} us");
 }
+
+/// What docs/auditing-proofs.md checks by hand.
+#[test]
+fn the_proof_of_the_manual_holds() {
+    let text = include_str!("../../docs/proof-example.json");
+    let proof: proof::InclusionProof = serde_json::from_str(text).unwrap();
+    let key = proof.verification_key.parse().unwrap();
+    let head = verify(&proof, &[key]).unwrap();
+    assert!(head.size > 100);
+    assert_eq!(proof.event.event_type, "ReservationConfirmed");
+}

@@ -112,7 +112,7 @@ impl Parts {
 
     /// What auditors and operators ask.
     pub(super) async fn start_audit(&self, served: &mut Served) -> anyhow::Result<()> {
-        let sealing = self.start_sealer().await?;
+        let sealing = self.sealing().await?;
         let questions = audit::AppState::new(audit::Deps {
             log: self.adapters.log().await?.log.clone(),
             sealing,
@@ -126,23 +126,32 @@ impl Parts {
         Ok(())
     }
 
-    /// Who has the key seals the log, one of several such processes at a time, and answers with proofs.
-    async fn start_sealer(&self) -> anyhow::Result<Option<audit::Sealing>> {
-        let settings = self.config.settings.clone();
-        let Some(key) = sealing::key(&settings)? else {
-            tracing::info!("audit.sealing_key is not set: the log is not sealed");
+    /// What proofs are made of.
+    async fn sealing(&self) -> anyhow::Result<Option<audit::Sealing>> {
+        let Some(verification) = sealing::verification(&self.config.settings)? else {
             return Ok(None);
         };
-        let (key, clock, holder) = (Arc::new(key), self.clock.clone(), self.holder);
-        let verification = key.verification().clone();
-        let following = &self.stages.following;
-        let end = following.end.clone();
-        let sealer = sealing::run(settings, key, clock, holder, end);
-        following.run("the sealer", &self.health, sealer);
         Ok(Some(audit::Sealing {
             seals: self.adapters.seals().await?,
             verification,
         }))
+    }
+
+    /// Who has the key seals the log; of several such processes, one at a time.
+    async fn start_sealer(&self) -> anyhow::Result<()> {
+        let settings = &self.config.settings;
+        let Some(key) = sealing::key(settings)? else {
+            tracing::info!("audit.sealing_key is not set: the log is not sealed");
+            return Ok(());
+        };
+        let (key, clock) = (Arc::new(key), self.clock.clone());
+        let sealer = sealing::sealer(settings, &self.adapters, key, clock).await?;
+        let every = Duration::from_millis(settings.audit.seal_every_ms);
+        let following = &self.stages.following;
+        let (leases, end) = (self.adapters.leases().await?, following.end.clone());
+        let sealing = sealing::run(sealer, every, leases, self.holder, end);
+        following.run("the sealer", &self.health, sealing);
+        Ok(())
     }
 
     /// Where projections follow the log itself, there is nothing to relay.
@@ -188,6 +197,7 @@ impl Parts {
                 leases: self.adapters.leases().await?,
                 holder: self.holder,
             };
+            self.start_sealer().await?;
             let managing = &self.stages.managing;
             let managers = process_managers::run(deps, managing.end.clone());
             managing.run("process managers", &self.health, managers);

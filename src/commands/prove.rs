@@ -21,12 +21,12 @@ pub(super) fn run(settings: &Settings, arguments: &Prove) -> anyhow::Result<Exit
 }
 
 async fn prove(settings: &Settings, position: u64) -> anyhow::Result<InclusionProof> {
-    let key = sealing::key(settings)?;
-    let key = key.context("audit.sealing_key is not set: this log's heads are not signed")?;
+    let key = sealing::verification(settings)?;
+    let key = key.context("neither audit.verification_key nor audit.sealing_key is set")?;
     let adapters = seal::open(settings, Access::ReadOnly)?;
     let log = adapters.log().await?.log.clone();
     let seals = adapters.seals().await?;
-    let proof = proof::prove(&*log, &*seals, key.verification(), position).await;
+    let proof = proof::prove(&*log, &*seals, &key, position).await;
     adapters.close().await;
     Ok(proof?)
 }

@@ -71,9 +71,7 @@ async fn seal(settings: &Settings) -> anyhow::Result<String> {
 
 async fn compare(settings: &Settings, arguments: &Seal) -> anyhow::Result<Report> {
     let mut keys = Vec::new();
-    if let Some(key) = sealing::key(settings)? {
-        keys.push(key.verification().clone());
-    }
+    keys.extend(sealing::verification(settings)?);
     for key in &arguments.key {
         keys.push(key.parse::<VerificationKey>()?);
     }

@@ -156,6 +156,8 @@ pub struct Auth {
 pub struct Audit {
     /// File of the key that signs heads; empty: the data folder's, of an embedded log.
     pub sealing_key: String,
+    /// The public half of the key that signs heads, where it is not here.
+    pub verification_key: String,
     /// Name of the log; empty: one made of the key.
     pub origin: String,
     /// Milliseconds.
