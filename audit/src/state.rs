@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 use edge::{auth::Verifier, probes::Readiness};
-use event_store::{Clock, EventLog, bus::Bus, seals::Seals};
+use event_store::{Clock, EventLog, bus::Bus, seals::Seals, security_log::SecurityLog};
 use read_model::ReadModel;
 
 use crate::{error::Error, seals::note::VerificationKey};
@@ -22,6 +22,8 @@ pub struct Deps {
     pub clock: Arc<dyn Clock>,
     /// Checks tokens.
     pub verifier: Arc<Verifier>,
+    /// Who signed in and who was refused.
+    pub security: Arc<dyn SecurityLog>,
     /// What proofs are made of; `None`: this installation signs no heads.
     pub sealing: Option<Sealing>,
 }

@@ -15,6 +15,7 @@ pub mod path;
 pub mod probes;
 pub mod problem;
 pub mod query;
+pub mod security;
 pub mod server;
 
 pub use crate::{

@@ -14,6 +14,7 @@ pub mod metrics;
 #[cfg(feature = "kafka")]
 pub mod relay;
 pub mod seals;
+pub mod security_log;
 pub mod snapshot;
 #[cfg(test)]
 mod testing;

@@ -26,6 +26,7 @@ use event_store::{
         sqlite,
     },
     seals::{self, Seals},
+    security_log::{self, SecurityLog},
 };
 use read_model::{Access, ReadModel};
 use tokio::sync::OnceCell;
@@ -49,6 +50,7 @@ pub struct Adapters {
     bus: OnceCell<Arc<dyn Bus>>,
     read_model: OnceCell<Arc<dyn ReadModel>>,
     seals: OnceCell<Arc<dyn Seals>>,
+    security_log: OnceCell<Arc<dyn SecurityLog>>,
     waiting_room: OnceCell<Arc<dyn WaitingRoom>>,
 }
 
@@ -76,6 +78,7 @@ impl Adapters {
             bus: OnceCell::new(),
             read_model: OnceCell::new(),
             seals: OnceCell::new(),
+            security_log: OnceCell::new(),
             waiting_room: OnceCell::new(),
         }
     }
@@ -140,6 +143,23 @@ impl Adapters {
             .seals
             .get_or_try_init(|| self.patiently(Port::Log, lenient, open));
         seals.await.cloned()
+    }
+
+    /// Who signed in and who was refused, in the log's database.
+    ///
+    /// # Errors
+    /// A store that can't be reached, or one of a newer program.
+    pub async fn security_log(&self) -> anyhow::Result<Arc<dyn SecurityLog>> {
+        self.log().await?;
+        let open = || async {
+            let opened = security_log::open(&self.url(Port::Log)?, self.postgres()).await;
+            opened.with_context(|| self.unopened("the security log in", Port::Log))
+        };
+        let lenient = self.access == LogAccess::ReadOnly;
+        let log = self
+            .security_log
+            .get_or_try_init(|| self.patiently(Port::Log, lenient, open));
+        log.await.cloned()
     }
 
     /// Password hashes and sessions, in the log's database.

@@ -116,6 +116,7 @@ impl Parts {
         let questions = audit::AppState::new(audit::Deps {
             log: self.adapters.log().await?.log.clone(),
             sealing,
+            security: self.adapters.security_log().await?,
             read_model: self.adapters.read_model(Access::ReadWrite).await?,
             bus: self.adapters.bus().await?,
             clock: self.clock.clone(),

@@ -4,6 +4,7 @@ mod get_checkpoint;
 mod get_receipt;
 mod list_projections;
 mod list_sagas;
+mod list_security_entries;
 mod prove_consistency;
 mod prove_event;
 #[cfg(test)]
@@ -29,6 +30,7 @@ fn table() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list_projections::list_projections))
         .routes(routes!(list_sagas::list_sagas))
+        .routes(routes!(list_security_entries::list_security_entries))
         .routes(routes!(prove_event::prove_event))
         .routes(routes!(prove_consistency::prove_log_consistency))
         .routes(routes!(get_checkpoint::get_checkpoint))
