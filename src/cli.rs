@@ -8,7 +8,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use read_model::ProjectionId;
 use uuid::Uuid;
 
-pub use self::audit::{AsOf, History, ReadModelName, Verify};
+pub use self::audit::{
+    AsOf, Export, ExportFormat, History, Import, Prove, ReadModelName, Seal, Verify, VerifyDraw, VerifyProof,
+};
 use crate::{
     bench::{Scenario, Streamed},
     config::{Durability, Overrides},
@@ -67,6 +69,9 @@ pub enum Command {
     Asyncapi,
     /// Copy the embedded stores of a data folder into shared ones
     Migrate(Migrate),
+    /// Do what a customer has a right to
+    #[command(subcommand)]
+    Customer(Customer),
     /// Make and show keys of tokens
     #[command(subcommand)]
     Keys(Keys),
@@ -172,23 +177,16 @@ pub enum Audit {
     AsOf(AsOf),
     /// Check the published proof of a drop, without a server: exit status 0 verified, 1 findings, 2 could not be read
     VerifyDraw(VerifyDraw),
-}
-
-/// `frontrow audit verify-draw`.
-#[derive(Debug, Clone, Args)]
-pub struct VerifyDraw {
-    /// The proof, as `GET /v1/drops/{id}/proof` answers it; "-" for standard input
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
-    /// An entry that must be in the list, and of which all is shown
-    #[arg(long, value_name = "ID")]
-    pub entry: Option<Uuid>,
-    /// The commitment as it was published when the drop was opened
-    #[arg(long, value_name = "HEX")]
-    pub commitment: Option<String>,
-    /// The root as it was published when the drop closed
-    #[arg(long, value_name = "HEX")]
-    pub root: Option<String>,
+    /// Sign a head of the log as it is now; or check the log against its seals
+    Seal(Seal),
+    /// Prove that an event is in the log
+    Prove(Prove),
+    /// Write events into a file, beside a manifest that says what the file must be
+    Export(Export),
+    /// Take over an exported log into an empty data folder: no server may be using it
+    Import(Import),
+    /// Check a proof, without the log: exit status 0 it holds, 1 it does not, 2 could not run
+    VerifyProof(VerifyProof),
 }
 
 /// `frontrow migrate`.
@@ -266,6 +264,19 @@ fn projection(name: &str) -> Result<ProjectionId, String> {
     })
 }
 
+/// `frontrow customer`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Customer {
+    /// Erase a customer: key, password and sessions are destroyed, and what the log has of the customer can't be read any more
+    Erase {
+        /// Which customer
+        customer: Uuid,
+        /// Why: recorded in the log. Name nobody
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+}
+
 /// `frontrow keys`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Keys {
@@ -317,6 +328,7 @@ impl Cli {
                 | Command::Projections(_)
                 | Command::Openapi
                 | Command::Asyncapi
+                | Command::Customer(_)
                 | Command::Keys(_)
                 | Command::Migrate(_)
                 | Command::Healthcheck(_),

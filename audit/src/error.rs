@@ -7,7 +7,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use edge::{Problem, auth::Refusal};
-use event_store::log;
+use event_store::{log, seals::merkle::Missing};
+
+use crate::seals::proof;
 
 /// When a client should come back after a failure that passes by itself.
 const RETRY: Duration = Duration::from_secs(1);
@@ -32,12 +34,37 @@ pub enum Error {
     /// An event can't be folded.
     #[error(transparent)]
     Fold(#[from] projections::Error),
+    /// This installation signs no heads.
+    #[error("the log of this installation is not sealed")]
+    NotSealing,
+    /// The event is younger than the newest signed head.
+    #[error("position {position} is not sealed yet: the newest head covers {sealed} events")]
+    NotSealedYet {
+        /// Where it is.
+        position: u64,
+        /// Up to where there are proofs.
+        sealed: u64,
+    },
+    /// The tree lacks what its head says it has.
+    #[error(transparent)]
+    Tree(#[from] Missing),
     /// The log failed.
     #[error(transparent)]
     Log(#[from] log::Error),
     /// The read model failed.
     #[error(transparent)]
     ReadModel(#[from] read_model::Error),
+}
+
+impl From<proof::Error> for Error {
+    fn from(error: proof::Error) -> Self {
+        match error {
+            proof::Error::Log(error) => error.into(),
+            proof::Error::Missing(missing) => missing.into(),
+            proof::Error::NoEvent(_) => Self::NotFound("event"),
+            proof::Error::NotSealed { position, sealed } => Self::NotSealedYet { position, sealed },
+        }
+    }
 }
 
 impl From<Error> for Problem {
@@ -52,6 +79,15 @@ impl From<Error> for Problem {
         match error {
             Error::Refused(refusal) => refusal.into(),
             Error::InvalidParameter { name, .. } => malformed("invalid_parameter", name),
+            Error::NotFound(what) => Self::not_found(what),
+            Error::NotSealing => Self::new(StatusCode::NOT_FOUND, "not_sealing", error.to_string()),
+            Error::NotSealedYet { sealed, .. } => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "not_sealed_yet",
+                error.to_string(),
+            )
+            .with("sealed", sealed)
+            .retry_after(RETRY),
             Error::ReadModel(read_model::Error::BadCursor(_)) => {
                 malformed("invalid_cursor", "cursor")
             }
@@ -62,7 +98,9 @@ impl From<Error> for Problem {
             Error::ReadModel(read_model::Error::Unavailable(_)) => {
                 unavailable("read_model_unavailable", "the read model does not answer")
             }
-            Error::Log(_) | Error::ReadModel(_) | Error::Fold(_) => Self::internal(&error),
+            Error::Tree(_) | Error::Log(_) | Error::ReadModel(_) | Error::Fold(_) => {
+                Self::internal(&error)
+            }
         }
     }
 }
@@ -89,6 +127,11 @@ mod tests {
                 detail: "as told".to_owned(),
             },
             Error::NotFound("show"),
+            Error::NotSealing,
+            Error::NotSealedYet {
+                position: 2,
+                sealed: 1,
+            },
             Error::Log(log::Error::Unavailable("as told".to_owned())),
             Error::Log(log::Error::Corrupt("as told".to_owned())),
             Error::ReadModel(read_model::Error::BadCursor("as told".to_owned())),

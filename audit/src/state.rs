@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 use edge::{auth::Verifier, probes::Readiness};
-use event_store::{Clock, EventLog, bus::Bus};
+use event_store::{Clock, EventLog, bus::Bus, seals::Seals, security_log::SecurityLog};
 use read_model::ReadModel;
+
+use crate::{error::Error, seals::note::VerificationKey};
 
 /// What the role is given.
 #[derive(Debug, Clone)]
@@ -20,6 +22,19 @@ pub struct Deps {
     pub clock: Arc<dyn Clock>,
     /// Checks tokens.
     pub verifier: Arc<Verifier>,
+    /// Who signed in and who was refused.
+    pub security: Arc<dyn SecurityLog>,
+    /// What proofs are made of; `None`: this installation signs no heads.
+    pub sealing: Option<Sealing>,
+}
+
+/// What proofs are made of.
+#[derive(Debug, Clone)]
+pub struct Sealing {
+    /// The tree and its heads.
+    pub seals: Arc<dyn Seals>,
+    /// The key that they are signed with.
+    pub verification: VerificationKey,
 }
 
 /// The state of the router: shared, cheap to clone.
@@ -34,6 +49,11 @@ impl AppState {
         Self {
             deps: Arc::new(deps),
         }
+    }
+
+    /// What proofs are made of.
+    pub(crate) fn sealing(&self) -> Result<&Sealing, Error> {
+        self.deps.sealing.as_ref().ok_or(Error::NotSealing)
     }
 
     /// What must answer before this process explains anything: the log and the read model.

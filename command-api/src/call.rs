@@ -58,6 +58,15 @@ pub struct OrganizerCall {
     pub call: Call,
 }
 
+/// An administrator's call. As an argument of a handler it demands an administrator's token.
+#[derive(Debug, Clone)]
+pub struct AdminCall {
+    /// Who.
+    pub admin: Uuid,
+    /// What identifies the call.
+    pub call: Call,
+}
+
 impl Call {
     /// The call of `principal`, a text that is unique to whoever calls, in whose name its keys count.
     ///
@@ -119,6 +128,15 @@ impl FromRequestParts<AppState> for OrganizerCall {
             organizer_id: id.into(),
             call,
         })
+    }
+}
+
+impl FromRequestParts<AppState> for AdminCall {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let (admin, call) = Call::in_role(Role::Admin, parts, state).await?;
+        Ok(Self { admin, call })
     }
 }
 

@@ -13,7 +13,9 @@ use std::{
 /// `cancellation.requested`: all of them were; `cancellation.wound_up`: a batch of its places is free. `drop.drawn`: a
 /// batch of entries is drawn, `drop.debited`: one winner has paid or could not, `drop.settled`: a round of them is recorded.
 /// `notifications.told`: a batch of them is in the ledger, `notifications.sent`: some were sent elsewhere, and the ledger does not know it yet.
-pub const NAMES: [&str; 24] = [
+/// `erasure.recorded`: nothing of an erased customer is destroyed yet, `erasure.key_destroyed`: the key is, `erasure.destroyed`: so are password
+/// and sessions.
+pub const NAMES: [&str; 27] = [
     "payment.requested",
     "payment.debited",
     "payment.confirmed",
@@ -38,6 +40,9 @@ pub const NAMES: [&str; 24] = [
     "drop.revealed",
     "notifications.told",
     "notifications.sent",
+    "erasure.recorded",
+    "erasure.key_destroyed",
+    "erasure.destroyed",
 ];
 
 type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;

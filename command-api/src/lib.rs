@@ -11,6 +11,7 @@ pub mod credentials;
 pub mod deciding;
 pub mod drops;
 mod ensure;
+pub mod erasure;
 pub mod error;
 pub mod failpoints;
 mod generations;

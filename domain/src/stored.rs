@@ -260,7 +260,10 @@ mod tests {
         let event: customer::Event = stored.read(&[Box::new(upcaster)]).unwrap();
         assert_eq!(
             event,
-            customer::Event::CustomerErased { customer_id: id(5) }
+            customer::Event::CustomerErased {
+                customer_id: id(5),
+                resume_at: None
+            }
         );
         let unaided = stored.read::<customer::Event>(&[]);
         assert!(

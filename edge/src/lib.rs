@@ -16,6 +16,7 @@ pub mod probes;
 pub mod problem;
 pub mod query;
 pub mod schemas;
+pub mod security;
 pub mod server;
 
 pub use crate::{

@@ -15,6 +15,8 @@ pub mod log;
 pub mod metrics;
 #[cfg(feature = "kafka")]
 pub mod relay;
+pub mod seals;
+pub mod security_log;
 pub mod snapshot;
 #[cfg(test)]
 mod testing;

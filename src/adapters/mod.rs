@@ -26,6 +26,8 @@ use event_store::{
         postgres::{self, Access as LogAccess},
         sqlite,
     },
+    seals::{self, Seals},
+    security_log::{self, SecurityLog},
 };
 use read_model::{Access, ReadModel};
 use tokio::sync::OnceCell;
@@ -49,6 +51,8 @@ pub struct Adapters {
     keys: OnceCell<Arc<dyn KeyStore>>,
     bus: OnceCell<Arc<dyn Bus>>,
     read_model: OnceCell<Arc<dyn ReadModel>>,
+    seals: OnceCell<Arc<dyn Seals>>,
+    security_log: OnceCell<Arc<dyn SecurityLog>>,
     waiting_room: OnceCell<Arc<dyn WaitingRoom>>,
 }
 
@@ -76,6 +80,8 @@ impl Adapters {
             keys: OnceCell::new(),
             bus: OnceCell::new(),
             read_model: OnceCell::new(),
+            seals: OnceCell::new(),
+            security_log: OnceCell::new(),
             waiting_room: OnceCell::new(),
         }
     }
@@ -122,6 +128,41 @@ impl Adapters {
             .leases
             .get_or_try_init(|| self.patiently(Port::Log, false, open));
         leases.await.cloned()
+    }
+
+    /// The tree over the log and its signed heads, in the log's database.
+    ///
+    /// # Errors
+    /// A store that can't be reached, or one of a newer program.
+    pub async fn seals(&self) -> anyhow::Result<Arc<dyn Seals>> {
+        // The log first: whoever opens it brings its tables up to date.
+        self.log().await?;
+        let open = || async {
+            let opened = seals::open(&self.url(Port::Log)?, self.postgres()).await;
+            opened.with_context(|| self.unopened("the seals in", Port::Log))
+        };
+        let lenient = self.access == LogAccess::ReadOnly;
+        let seals = self
+            .seals
+            .get_or_try_init(|| self.patiently(Port::Log, lenient, open));
+        seals.await.cloned()
+    }
+
+    /// Who signed in and who was refused, in the log's database.
+    ///
+    /// # Errors
+    /// A store that can't be reached, or one of a newer program.
+    pub async fn security_log(&self) -> anyhow::Result<Arc<dyn SecurityLog>> {
+        self.log().await?;
+        let open = || async {
+            let opened = security_log::open(&self.url(Port::Log)?, self.postgres()).await;
+            opened.with_context(|| self.unopened("the security log in", Port::Log))
+        };
+        let lenient = self.access == LogAccess::ReadOnly;
+        let log = self
+            .security_log
+            .get_or_try_init(|| self.patiently(Port::Log, lenient, open));
+        log.await.cloned()
     }
 
     /// Password hashes and sessions, in the log's database.

@@ -17,9 +17,14 @@ use edge::{
     layers::LayersConfig,
     limits::Limits,
     probes::Readiness,
+    security::{Ear, Told},
     server::ServerConfig,
 };
-use event_store::{Clock, SystemClock, log::postgres::Access};
+use event_store::{
+    Clock, SystemClock,
+    log::postgres::Access,
+    security_log::{NewEntry, Recorder},
+};
 use projections::Progress;
 use tokio::net::TcpListener;
 use uuid::Uuid;
@@ -34,6 +39,9 @@ use crate::{
     roles::{Role, Roles},
     schemas, signing, telemetry,
 };
+
+/// The roles that write into the log's database.
+const APPENDS: [Role; 3] = [Role::CommandApi, Role::ProcessManagers, Role::Relay];
 
 /// A server's parts.
 pub(super) struct Parts {
@@ -64,8 +72,7 @@ pub(super) struct Served {
 pub(super) async fn assemble(config: AppConfig) -> anyhow::Result<(SocketAddr, Parts)> {
     let roles: Roles = config.settings.server.roles.parse()?;
     roles.check_shared(&config.settings)?;
-    let appends = [Role::CommandApi, Role::ProcessManagers, Role::Relay];
-    let access = if appends.iter().any(|role| roles.has(*role)) {
+    let access = if APPENDS.iter().any(|role| roles.has(*role)) {
         Access::ReadWrite
     } else {
         Access::ReadOnly
@@ -160,11 +167,37 @@ impl Parts {
         let layers = LayersConfig {
             max_requests_in_flight: self.config.settings.server.max_requests_in_flight,
             limits: Some(self.limits()?),
+            security: self.security().await?,
             ..LayersConfig::default()
         };
         Ok(edge::layers::apply(served.calls, &layers)
             .merge(edge::docs::router(api::openapi_of(&self.roles)))
             .merge(probes))
+    }
+
+    /// Whoever may write into the log's database keeps the security log, too.
+    async fn security(&self) -> anyhow::Result<Option<Ear>> {
+        if !APPENDS.iter().any(|role| self.roles.has(*role)) {
+            return Ok(None);
+        }
+        let log = self.adapters.security_log().await?;
+        let following = &self.stages.following;
+        let (recorder, keeper) = Recorder::new(log, following.end.clone());
+        following.run("the security log", &self.health, keeper);
+        let clock = self.clock.clone();
+        let tell = move |told: Told| {
+            recorder.record(NewEntry {
+                at: clock.now(),
+                kind: told.kind.to_owned(),
+                subject: told.subject,
+                role: told
+                    .role
+                    .map(|role| role.name().to_owned())
+                    .unwrap_or_default(),
+                target: told.target,
+            });
+        };
+        Ok(Some(Ear::new(self.verifier.clone(), tell)))
     }
 
     fn limits(&self) -> anyhow::Result<Arc<Limits>> {

@@ -34,6 +34,7 @@ use crate::{
     config::Durability,
     integration, operator,
     roles::Role,
+    sealing,
 };
 
 /// The group of all projection workers of one system.
@@ -113,8 +114,11 @@ impl Parts {
 
     /// What auditors and operators ask.
     pub(super) async fn start_audit(&self, served: &mut Served) -> anyhow::Result<()> {
+        let sealing = self.sealing().await?;
         let questions = audit::AppState::new(audit::Deps {
             log: self.adapters.log().await?.log.clone(),
+            sealing,
+            security: self.adapters.security_log().await?,
             read_model: self.adapters.read_model(Access::ReadWrite).await?,
             bus: self.adapters.bus().await?,
             clock: self.clock.clone(),
@@ -122,6 +126,34 @@ impl Parts {
         });
         served.checks.extend(questions.readiness());
         served.merge(audit::router(questions));
+        Ok(())
+    }
+
+    /// What proofs are made of.
+    async fn sealing(&self) -> anyhow::Result<Option<audit::Sealing>> {
+        let Some(verification) = sealing::verification(&self.config.settings)? else {
+            return Ok(None);
+        };
+        Ok(Some(audit::Sealing {
+            seals: self.adapters.seals().await?,
+            verification,
+        }))
+    }
+
+    /// Who has the key seals the log; of several such processes, one at a time.
+    async fn start_sealer(&self) -> anyhow::Result<()> {
+        let settings = &self.config.settings;
+        let Some(key) = sealing::key(settings)? else {
+            tracing::info!("audit.sealing_key is not set: the log is not sealed");
+            return Ok(());
+        };
+        let (key, clock) = (Arc::new(key), self.clock.clone());
+        let sealer = sealing::sealer(settings, &self.adapters, key, clock).await?;
+        let every = Duration::from_millis(settings.audit.seal_every_ms);
+        let following = &self.stages.following;
+        let (leases, end) = (self.adapters.leases().await?, following.end.clone());
+        let sealing = sealing::run(sealer, every, leases, self.holder, end);
+        following.run("the sealer", &self.health, sealing);
         Ok(())
     }
 
@@ -182,6 +214,7 @@ impl Parts {
                 leases: self.adapters.leases().await?,
                 holder: self.holder,
             };
+            self.start_sealer().await?;
             let managing = &self.stages.managing;
             let managers = process_managers::run(deps, managing.end.clone());
             managing.run("process managers", &self.health, managers);

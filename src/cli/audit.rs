@@ -144,3 +144,90 @@ impl AsOf {
         }
     }
 }
+
+/// `frontrow audit verify-draw`.
+#[derive(Debug, Clone, Args)]
+pub struct VerifyDraw {
+    /// The proof, as `GET /v1/drops/{id}/proof` answers it; "-" for standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// An entry that must be in the list, and of which all is shown
+    #[arg(long, value_name = "ID")]
+    pub entry: Option<Uuid>,
+    /// The commitment as it was published when the drop was opened
+    #[arg(long, value_name = "HEX")]
+    pub commitment: Option<String>,
+    /// The root as it was published when the drop closed
+    #[arg(long, value_name = "HEX")]
+    pub root: Option<String>,
+}
+
+/// `frontrow audit seal`.
+#[derive(Debug, Clone, Args)]
+pub struct Seal {
+    /// Sign nothing: hash every event again and compare with tree, heads and their copies. Exit status 0 clean, 1 findings
+    #[arg(long)]
+    pub check: bool,
+    /// A file of copied heads to compare with, besides the configured one
+    #[arg(long, value_name = "FILE", requires = "check")]
+    pub heads: Vec<PathBuf>,
+    /// A verification key that heads may be signed with, besides the configured one
+    #[arg(long, value_name = "KEY", requires = "check")]
+    pub key: Vec<String>,
+}
+
+/// `frontrow audit prove`.
+#[derive(Debug, Clone, Args)]
+pub struct Prove {
+    /// Which event, by its position
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub position: u64,
+    /// Where to write the proof [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+/// `frontrow audit export`.
+#[derive(Debug, Clone, Args)]
+pub struct Export {
+    /// Where to write the events; the manifest goes beside it, as FILE.manifest.json. What is there is not replaced
+    pub file: PathBuf,
+    /// The first position
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    pub from: u64,
+    /// The last position [default: where the log ends]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub to: Option<u64>,
+    /// The events of one stream instead, such as show/0199...
+    #[arg(long, value_name = "TYPE/ID", conflicts_with_all = ["from", "to"])]
+    pub stream: Option<String>,
+    /// How events are written; only NDJSON can be imported
+    #[arg(long, value_enum, default_value_t = ExportFormat::Ndjson)]
+    pub format: ExportFormat,
+}
+
+/// How events are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// One JSON object a line.
+    Ndjson,
+    /// RFC 4180, with a header.
+    Csv,
+}
+
+/// `frontrow audit import`.
+#[derive(Debug, Clone, Args)]
+pub struct Import {
+    /// What `frontrow audit export` wrote; its manifest stands beside it
+    pub file: PathBuf,
+}
+
+/// `frontrow audit verify-proof`.
+#[derive(Debug, Clone, Args)]
+pub struct VerifyProof {
+    /// The proof: an answer of `GET /v1/audit/proof`, a receipt, or a file of `frontrow audit prove`
+    pub file: PathBuf,
+    /// The key that the head must be signed with [default: the one that the proof names, which proves less]
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+}

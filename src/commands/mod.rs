@@ -4,18 +4,24 @@ mod acts;
 mod as_of;
 mod asyncapi;
 mod bench;
+mod customer;
 mod demo;
+mod export;
 mod healthcheck;
 mod history;
+mod import;
 mod keys;
 mod migrate;
 mod openapi;
 mod projections;
+mod prove;
 mod replay;
+mod seal;
 mod serve;
 mod token;
 mod verify;
 mod verify_draw;
+mod verify_proof;
 
 use std::{
     io::{ErrorKind, Write},
@@ -70,6 +76,19 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             as_of::run(&Settings::load(overrides)?, &arguments, output)
         }
         Command::Audit(Audit::VerifyDraw(arguments)) => verify_draw::run(&arguments, output),
+        Command::Audit(Audit::Seal(arguments)) => {
+            seal::run(&Settings::load(overrides)?, &arguments, output)
+        }
+        Command::Audit(Audit::Prove(arguments)) => {
+            prove::run(&Settings::load(overrides)?, &arguments)
+        }
+        Command::Audit(Audit::Export(arguments)) => {
+            export::run(&Settings::load(overrides)?, &arguments, output)
+        }
+        Command::Audit(Audit::Import(arguments)) => {
+            import::run(&Settings::load(overrides)?, &arguments, output)
+        }
+        Command::Audit(Audit::VerifyProof(arguments)) => verify_proof::run(&arguments, output),
         Command::Replay(arguments) => replay::run(&Settings::load(overrides)?, &arguments, output),
         Command::Projections(command) => {
             projections::run(&Settings::load(overrides)?, &command, output)
@@ -87,6 +106,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             };
             migrate::run(&Settings::load(old)?, &Settings::load(new)?, output)
         }
+        Command::Customer(command) => customer::run(&Settings::load(overrides)?, &command, output),
         Command::Keys(arguments) => keys::run(&Settings::load(overrides)?, &arguments),
         Command::Healthcheck(arguments) => {
             healthcheck::run(&Settings::load(overrides)?, &arguments)

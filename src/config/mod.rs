@@ -43,6 +43,8 @@ pub struct Settings {
     pub waiting_room: WaitingRoom,
     /// The keys of tokens.
     pub auth: Auth,
+    /// The seals.
+    pub audit: Audit,
     /// What one caller may ask.
     pub limits: Limits,
     /// What is told to whom.
@@ -153,6 +155,22 @@ pub struct Auth {
     pub signing_key: String,
     /// Files, and folders of files, of the keys that are trusted beside it.
     pub trusted_keys: Vec<String>,
+}
+
+/// `[audit]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    /// File of the key that signs heads; empty: the data folder's, of an embedded log.
+    pub sealing_key: String,
+    /// The public half of the key that signs heads, where it is not here.
+    pub verification_key: String,
+    /// Name of the log; empty: one made of the key.
+    pub origin: String,
+    /// Milliseconds.
+    pub seal_every_ms: u64,
+    /// File of the heads' copies, relative to the data folder.
+    pub heads_file: PathBuf,
 }
 
 /// `[executor]`.
@@ -306,6 +324,11 @@ impl Settings {
         )?;
         self.limits.check()?;
         self.notifications.check()?;
+        within(
+            "audit.seal_every_ms",
+            self.audit.seal_every_ms,
+            20..=3_600_000,
+        )?;
         within("bus.partitions", self.bus.partitions.into(), 1..=1_000)?;
         within("bus.replication", self.bus.replication.into(), 1..=9)?;
         ensure!(

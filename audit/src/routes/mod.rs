@@ -7,6 +7,13 @@ mod list_projections;
 mod list_sagas;
 mod seat_history;
 mod seats_as_of;
+mod get_checkpoint;
+mod get_receipt;
+mod list_projections;
+mod list_sagas;
+mod list_security_entries;
+mod prove_consistency;
+mod prove_event;
 #[cfg(test)]
 mod tests;
 
@@ -47,6 +54,12 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(seats_as_of::seats_as_of))
         .routes(routes!(as_of::catalogue_as_of))
         .routes(routes!(as_of::row_as_of))
+        .routes(routes!(list_security_entries::list_security_entries))
+        .routes(routes!(prove_event::prove_event))
+        .routes(routes!(prove_consistency::prove_log_consistency))
+        .routes(routes!(get_checkpoint::get_checkpoint))
+        .routes(routes!(get_checkpoint::get_verification_key))
+        .routes(routes!(get_receipt::get_receipt))
 }
 
 /// An answer, and the position that it shows.

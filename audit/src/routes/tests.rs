@@ -15,6 +15,7 @@ use event_store::{
     bus::LogTailBus,
     clock::ManualClock,
     log::{Append, NewEvent, SqliteEventLog, StreamAppend, StreamId, sqlite::Options},
+    security_log::SqliteSecurityLog,
     timers::WakeAt,
 };
 use read_model::{Access, Checkpoint, Parked, ProjectionId, ReadModel, SqliteReadModel, Write};
@@ -123,6 +124,12 @@ impl Behind {
             bus: Arc::new(LogTailBus::new(self.log.clone())),
             clock: self.clock.clone(),
             verifier: Arc::new(verifier),
+            sealing: None,
+            security: Arc::new(
+                SqliteSecurityLog::open(&self.folder.join("log.db"))
+                    .await
+                    .unwrap(),
+            ),
         });
         let principal = Principal {
             id: Uuid::now_v7(),

@@ -197,6 +197,12 @@ pub(super) struct Promoted {
 #[derive(Debug, Deserialize)]
 pub(super) struct Nothing {}
 
+#[derive(Debug, Deserialize)]
+pub(super) struct Erased {
+    #[serde(default)]
+    pub(super) resume_at: Option<DateTime<Utc>>,
+}
+
 /// What happened.
 #[derive(Debug, Deserialize)]
 pub(super) enum Fact<'a> {
@@ -244,7 +250,8 @@ pub(super) enum Fact<'a> {
     PointsCredited(Movement),
     CustomerRegistered(Nothing),
     CustomerUpdated(Nothing),
-    CustomerErased(Nothing),
+    CustomerErased(Erased),
+    PersonalDataDestroyed(Nothing),
     OperatorActed(#[serde(borrow)] Acted<'a>),
     NumbersReserved {
         first: u64,

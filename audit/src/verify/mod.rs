@@ -26,7 +26,13 @@ mod tables;
 pub(crate) mod tests;
 mod waiting_rooms;
 
-use std::{collections::HashSet, fmt, path::PathBuf, pin::Pin, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    path::PathBuf,
+    pin::Pin,
+    sync::Arc,
+};
 
 use ::read_model::ReadModel;
 use chrono::{DateTime, Utc};
@@ -158,6 +164,8 @@ struct Books {
     payments: Payments,
     /// Customers that were not erased.
     customers: HashSet<Uuid>,
+    /// Customers that were erased, and whose data is yet to be destroyed: when that is taken up again.
+    erasures: HashMap<Uuid, DateTime<Utc>>,
     rooms: Rooms,
     drops: Drops,
 }
@@ -188,16 +196,29 @@ impl Books {
             "payment" => self
                 .payments
                 .apply(&read, &self.shows, &self.accounts, findings),
-            "customer" => {
-                match read.fact {
-                    Fact::CustomerRegistered(_) => self.customers.insert(read.id),
-                    Fact::CustomerErased(_) => self.customers.remove(&read.id),
-                    _ => false,
-                };
-            }
+            "customer" => self.apply_customer(&read),
             "operation" => check_act(&read, findings),
             "waiting_room" => self.rooms.apply(&read, findings),
             "drop" => self.drops.apply(&read, &self.accounts, findings),
+            _ => {}
+        }
+    }
+}
+
+impl Books {
+    fn apply_customer(&mut self, read: &facts::Read<'_>) {
+        match &read.fact {
+            Fact::CustomerRegistered(_) => {
+                self.customers.insert(read.id);
+            }
+            Fact::CustomerErased(erased) => {
+                self.customers.remove(&read.id);
+                self.erasures
+                    .extend(erased.resume_at.map(|at| (read.id, at)));
+            }
+            Fact::PersonalDataDestroyed(_) => {
+                self.erasures.remove(&read.id);
+            }
             _ => {}
         }
     }

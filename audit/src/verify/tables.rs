@@ -114,6 +114,7 @@ fn timer(books: &Books, stream: &StreamId, head: &StreamHead) -> Option<String> 
         ("payment", Some(id)) => books.payments.wake_at(id),
         ("waiting_room", Some(id)) => books.rooms.wake_at(id),
         ("drop", Some(id)) => books.drops.wake_at(id),
+        ("customer", Some(id)) => books.erasures.get(&id).copied(),
         _ => None,
     };
     let told = head.wake_at;

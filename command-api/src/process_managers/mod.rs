@@ -20,8 +20,9 @@ use std::sync::Arc;
 
 use domain::{
     Aggregate,
+    customer::Customer,
     drop::FairDrop,
-    ids::{PaymentId, ShowId},
+    ids::{CustomerId, PaymentId, ShowId},
     payment::Payment,
     show::Show,
 };
@@ -34,9 +35,29 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    credentials::Credentials, identity, key_store::KeyStore, process_managers::checkout::Checkout,
-    state::Core, waiting_room::Rooms,
+    credentials::Credentials,
+    erasure::{self, Erasure},
+    identity,
+    key_store::KeyStore,
+    process_managers::checkout::Checkout,
+    state::Core,
+    waiting_room::Rooms,
 };
+
+/// The names of all steps whose ids are made of their saga's, the payment's or the customer's; permanent.
+pub const STEPS: [&str; 11] = [
+    "debit",
+    "confirm",
+    "complete",
+    "abandon",
+    "credit",
+    "fail",
+    "request_refund",
+    "cancel_reservation",
+    "refund",
+    "erase",
+    "destroyed",
+];
 
 /// What the process managers are given.
 #[derive(Debug, Clone)]
@@ -64,6 +85,7 @@ pub async fn run(deps: Deps, shutdown: CancellationToken) {
     let payments = |stream| payment_due(core, stream).boxed();
     let shows = |stream| show_due(core, stream).boxed();
     let lotteries = |stream| drops::due(deps, stream).boxed();
+    let erasures = |stream| erasure_due(deps, stream).boxed();
     tokio::join!(
         lead(deps, "payments", &shutdown, |stop| async move {
             timers::serve(core, Payment::TYPE, payments, &stop).await;
@@ -73,6 +95,9 @@ pub async fn run(deps: Deps, shutdown: CancellationToken) {
         }),
         lead(deps, "drops", &shutdown, |stop| async move {
             timers::serve(core, FairDrop::TYPE, lotteries, &stop).await;
+        }),
+        lead(deps, "erasures", &shutdown, |stop| async move {
+            timers::serve(core, Customer::TYPE, erasures, &stop).await;
         }),
         lead(deps, "admission", &shutdown, |stop| async move {
             admission::run(core, &deps.rooms, &*deps.keys, &stop).await;
@@ -109,6 +134,8 @@ enum Error {
     Show(#[from] event_store::executor::Error<domain::show::Error>),
     #[error(transparent)]
     Cancellation(#[from] show_cancellation::Error),
+    #[error(transparent)]
+    Erasure(#[from] erasure::Error),
     #[error("the stream's id is not a UUID")]
     Id(#[from] uuid::Error),
 }
@@ -117,6 +144,20 @@ enum Error {
 async fn payment_due(core: &Core, stream: StreamId) -> Result<(), Error> {
     let id: PaymentId = stream.aggregate_id.parse()?;
     Ok(Checkout::of_manager(core, id).drive().await?)
+}
+
+/// An erased customer whose data is not destroyed yet.
+async fn erasure_due(deps: &Deps, stream: StreamId) -> Result<(), Error> {
+    let id: CustomerId = stream.aggregate_id.parse()?;
+    let erasure = Erasure {
+        customers: &deps.core.executors.customers,
+        keys: &*deps.keys,
+        credentials: &*deps.credentials,
+        clock: &*deps.core.clock,
+        failpoints: &deps.core.failpoints,
+    };
+    erasure.destroy(id).await?;
+    Ok(())
 }
 
 /// A show with a hold that ran out, or one that was cancelled.

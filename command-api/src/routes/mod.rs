@@ -9,6 +9,8 @@ mod create_venue;
 mod credentials_body;
 mod dead_letters;
 pub(crate) mod drops;
+mod erase_customer;
+mod erase_me;
 mod extend_hold;
 mod hold_seats;
 mod notifications;
@@ -76,6 +78,8 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(cancel_show::cancel_show))
         .routes(routes!(block_seats::block_seats))
         .routes(routes!(release_blocks::release_blocks))
+        .routes(routes!(erase_customer::erase_customer))
+        .routes(routes!(erase_me::erase_me))
         .routes(routes!(hold_seats::hold_seats))
         .routes(routes!(extend_hold::extend_hold))
         .routes(routes!(cancel_reservation::cancel_reservation))

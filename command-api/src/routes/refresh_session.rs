@@ -1,7 +1,12 @@
 //! `POST /v1/sessions/refresh`
 
-use axum::{extract::State, http::StatusCode};
-use edge::{Json, Problem};
+use axum::{
+    Extension,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use edge::{Json, Problem, security::Note};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -35,7 +40,7 @@ pub(crate) struct Refresh {
 pub(crate) async fn refresh_session(
     State(state): State<AppState>,
     Json(body): Json<Refresh>,
-) -> Result<(StatusCode, Json<Tokens>), Problem> {
+) -> Result<Response, Problem> {
     let identity = &state.identity;
     let refused = || {
         problem(
@@ -60,10 +65,12 @@ pub(crate) async fn refresh_session(
         Rotated::Next { session, customer } => Ok((
             StatusCode::CREATED,
             Json(identity.tokens(customer, session, &next, now)),
-        )),
-        Rotated::Reused { session, .. } => {
+        )
+            .into_response()),
+        Rotated::Reused { session, customer } => {
             tracing::warn!(session.id = %session, "a used refresh token was shown again; the session was ended");
-            Err(refused())
+            let note = Extension(Note::new("refresh_token_reused", customer));
+            Ok((note, refused()).into_response())
         }
         Rotated::Unknown => Err(refused()),
     }

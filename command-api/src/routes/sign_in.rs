@@ -1,7 +1,12 @@
 //! `POST /v1/sessions`
 
-use axum::{extract::State, http::StatusCode};
-use edge::{Json, Problem};
+use axum::{
+    Extension,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use edge::{Json, Problem, security::Note};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -47,15 +52,39 @@ pub(crate) struct Tokens {
 pub(crate) async fn sign_in(
     State(state): State<AppState>,
     Json(body): Json<SignIn>,
-) -> Result<(StatusCode, Json<Tokens>), Problem> {
-    let identity = &state.identity;
-    let digest = identity.emails.digest(&body.email);
+) -> Result<Response, Problem> {
+    let digest = state.identity.emails.digest(&body.email);
     let holder = state
         .log
         .claim(EMAIL_CLAIM, &digest)
         .await
         .map_err(|error| log_failed(&error))?;
     let customer = holder.and_then(|stream| stream.aggregate_id.parse::<Uuid>().ok());
+    // Who is not known is named by the digest: the address itself is in no log.
+    let subject = customer.map_or(digest, |customer| customer.to_string());
+    match open_session(&state, customer, body).await? {
+        Some(tokens) => {
+            let note = Extension(Note::new("signed_in", subject));
+            Ok((StatusCode::CREATED, note, Json(tokens)).into_response())
+        }
+        None => {
+            let problem = problem(
+                codes::INVALID_CREDENTIALS,
+                "no account has this e-mail address and password",
+            );
+            let note = Extension(Note::new("sign_in_failed", subject));
+            Ok((note, problem).into_response())
+        }
+    }
+}
+
+/// Tokens of a new session; `None` for a wrong password, or for nobody.
+async fn open_session(
+    state: &AppState,
+    customer: Option<Uuid>,
+    body: SignIn,
+) -> Result<Option<Tokens>, Problem> {
+    let identity = &state.identity;
     // Nobody is asked for, too: the answer takes as long for an unknown address.
     let stored = identity
         .credentials
@@ -71,10 +100,7 @@ pub(crate) async fn sign_in(
     let verified = identity.passwords.verify(password, phc).await;
     let verified = verified.map_err(|error| passwords_failed(&error))?;
     let (true, Some(customer)) = (verified && !too_long, customer) else {
-        return Err(problem(
-            codes::INVALID_CREDENTIALS,
-            "no account has this e-mail address and password",
-        ));
+        return Ok(None);
     };
 
     let token = RefreshToken::generate().ok_or_else(|| Problem::internal(&NoRandomness))?;
@@ -89,10 +115,12 @@ pub(crate) async fn sign_in(
     };
     let opened = identity.credentials.open_session(session).await;
     opened.map_err(|error| credentials_failed(&error))?;
-    Ok((
-        StatusCode::CREATED,
-        Json(identity.tokens(customer, session.session, &token, now)),
-    ))
+    Ok(Some(identity.tokens(
+        customer,
+        session.session,
+        &token,
+        now,
+    )))
 }
 
 #[derive(Debug, thiserror::Error)]

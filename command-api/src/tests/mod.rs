@@ -6,6 +6,7 @@ mod catalogue;
 mod crashes;
 mod documents;
 mod drops;
+mod erasure;
 mod expiry;
 mod faults;
 mod faulty_log;

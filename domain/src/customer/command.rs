@@ -21,6 +21,8 @@ pub enum Command {
         /// Name.
         name: Ciphertext,
     },
-    /// Erase.
+    /// Erase: what can be read is to be destroyed.
     Erase,
+    /// Note that it is destroyed.
+    NoteDestruction,
 }

@@ -4,7 +4,7 @@ use cqrs_es::DomainEvent;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::CustomerId;
+use crate::{ids::CustomerId, time::Timestamp};
 
 /// Personal data as the log may hold it: AES-256-GCM under the customer's own key, base64. The key waits in the key
 /// store; destroying it erases the data from every copy of the log.
@@ -37,6 +37,14 @@ pub enum Event {
     CustomerErased {
         /// Who.
         customer_id: CustomerId,
+        /// When the process manager takes over, should the request not have destroyed them by then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resume_at: Option<Timestamp>,
+    },
+    /// The customer's key, password and sessions are destroyed: nobody can read the personal data any more.
+    PersonalDataDestroyed {
+        /// Whose.
+        customer_id: CustomerId,
     },
 }
 
@@ -46,6 +54,7 @@ impl DomainEvent for Event {
             Self::CustomerRegistered { .. } => "CustomerRegistered",
             Self::CustomerUpdated { .. } => "CustomerUpdated",
             Self::CustomerErased { .. } => "CustomerErased",
+            Self::PersonalDataDestroyed { .. } => "PersonalDataDestroyed",
         }
         .to_owned()
     }

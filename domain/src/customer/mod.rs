@@ -5,6 +5,7 @@ pub mod error;
 pub mod event;
 pub mod upcast;
 
+use chrono::TimeDelta;
 use cqrs_es::event_sink::EventSink;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,9 @@ use crate::{
     ids::CustomerId,
     time::Timestamp,
 };
+
+/// How long whoever erases a customer has to destroy what can be read, before the process manager does.
+pub const RESUME_AFTER: TimeDelta = TimeDelta::seconds(10);
 
 /// A customer.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -26,6 +30,8 @@ pub struct Customer {
     pub name: event::Ciphertext,
     /// Whether the customer was erased.
     pub erased: bool,
+    /// When the destruction of what can be read is taken up again, until it is done.
+    pub resume_at: Option<Timestamp>,
 }
 
 impl Customer {
@@ -41,12 +47,12 @@ impl Customer {
 
 impl Aggregate for Customer {
     const TYPE: &'static str = "customer";
-    const SNAPSHOT_SCHEMA: u32 = 1;
+    const SNAPSHOT_SCHEMA: u32 = 2;
     type Command = Command;
     type Event = Event;
     type Error = Error;
 
-    fn decide(&self, command: &Command, _now: Timestamp) -> Result<Vec<Event>, Error> {
+    fn decide(&self, command: &Command, now: Timestamp) -> Result<Vec<Event>, Error> {
         match command {
             Command::Register {
                 customer_id,
@@ -67,10 +73,21 @@ impl Aggregate for Customer {
                 name: name.clone(),
             }]),
             Command::Erase => match self.live() {
-                Ok(customer_id) => Ok(vec![Event::CustomerErased { customer_id }]),
+                Ok(customer_id) => Ok(vec![Event::CustomerErased {
+                    customer_id,
+                    resume_at: Some(now + RESUME_AFTER),
+                }]),
                 // Erasing is repeated until the key is gone: once recorded, it is recorded.
                 Err(Error::Erased) => Ok(Vec::new()),
                 Err(refusal) => Err(refusal),
+            },
+            Command::NoteDestruction => match (self.customer_id, self.resume_at) {
+                (Some(customer_id), Some(_)) => {
+                    Ok(vec![Event::PersonalDataDestroyed { customer_id }])
+                }
+                (Some(_), None) if self.erased => Ok(Vec::new()),
+                // Of a customer who was not erased nothing may be destroyed.
+                _ => Err(Error::NotFound),
             },
         }
     }
@@ -91,13 +108,22 @@ impl Aggregate for Customer {
                 self.email = email.clone();
                 self.name = name.clone();
             }
-            Event::CustomerErased { customer_id } => {
+            Event::CustomerErased {
+                customer_id,
+                resume_at,
+            } => {
+                self.resume_at = *resume_at;
                 self.customer_id = Some(*customer_id);
                 self.email = event::Ciphertext::default();
                 self.name = event::Ciphertext::default();
                 self.erased = true;
             }
+            Event::PersonalDataDestroyed { .. } => self.resume_at = None,
         }
+    }
+
+    fn wake_at(&self) -> Option<Timestamp> {
+        self.resume_at
     }
 }
 

@@ -1,7 +1,10 @@
 //! Given / when / then.
 
 use super::{Command, Customer, Error, Event, event::Ciphertext};
-use crate::testing::{When, at, given, id};
+use crate::{
+    aggregate::Aggregate as _,
+    testing::{When, at, given, id},
+};
 
 fn secret(text: &str) -> Ciphertext {
     Ciphertext(text.to_owned())
@@ -31,7 +34,10 @@ fn update() -> Command {
 }
 
 fn erased() -> Event {
-    Event::CustomerErased { customer_id: id(1) }
+    Event::CustomerErased {
+        customer_id: id(1),
+        resume_at: Some(at(10)),
+    }
 }
 
 #[test]
@@ -73,6 +79,21 @@ fn erases_for_good() {
     gone.when(&Command::Erase, at(0)).then_nothing();
     gone.when(&update(), at(0)).refused(&Error::Erased);
     gone.when(&register(), at(0)).refused(&Error::Erased);
+    assert_eq!(gone.wake_at(), Some(at(10)));
+    gone.when(&Command::NoteDestruction, at(1))
+        .then(&[Event::PersonalDataDestroyed { customer_id: id(1) }]);
+    let destroyed: Customer = given(&[
+        registered(),
+        erased(),
+        Event::PersonalDataDestroyed { customer_id: id(1) },
+    ]);
+    assert_eq!(destroyed.wake_at(), None);
+    destroyed
+        .when(&Command::NoteDestruction, at(2))
+        .then_nothing();
+    given::<Customer>(&[registered()])
+        .when(&Command::NoteDestruction, at(0))
+        .refused(&Error::NotFound);
     assert_eq!(
         (gone.email, gone.name),
         (secret(""), secret("")),

@@ -23,6 +23,8 @@ pub mod acts {
     pub const DURABILITY_SINGLE: &str = "log.durability_single";
     /// A notification that could not be delivered was tried again.
     pub const NOTIFICATION_RETRY: &str = "notification.retry";
+    /// A customer was erased.
+    pub const CUSTOMER_ERASE: &str = "customer.erase";
     /// A parked key was tried again.
     pub const PROJECTION_RETRY: &str = "projection.retry";
     /// A parked event was left out.

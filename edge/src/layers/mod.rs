@@ -16,7 +16,11 @@ use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub(crate) use self::guard::overloaded;
-use crate::{limits::Limits, problem::Problem};
+use crate::{
+    limits::Limits,
+    problem::Problem,
+    security::{self, Ear},
+};
 
 /// Most bytes of a body where a route says nothing else.
 pub const BODY_LIMIT_BYTES: usize = 64 * 1024;
@@ -40,6 +44,8 @@ pub struct LayersConfig {
     pub max_requests_in_flight: usize,
     /// What one caller may ask; `None`: anything.
     pub limits: Option<Arc<Limits>>,
+    /// Who is told of sign-ins and refusals; `None`: nobody.
+    pub security: Option<Ear>,
 }
 
 impl Default for LayersConfig {
@@ -49,6 +55,7 @@ impl Default for LayersConfig {
             body_limit_bytes: BODY_LIMIT_BYTES,
             max_requests_in_flight: MAX_REQUESTS_IN_FLIGHT,
             limits: None,
+            security: None,
         }
     }
 }
@@ -65,6 +72,10 @@ pub fn apply(router: Router, config: &LayersConfig) -> Router {
         .fallback(no_such_route)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(config.body_limit_bytes))
+        .layer(middleware::from_fn_with_state(
+            config.security.clone(),
+            security::listen,
+        ))
         .layer(middleware::from_fn_with_state(guard, guard::guard))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(observe::observe))

@@ -5,6 +5,7 @@
 
 mod batch;
 mod connect;
+mod import;
 mod read;
 mod statements;
 mod writer;
@@ -31,6 +32,8 @@ use crate::{
     snapshot::Snapshot,
     timers::Due,
 };
+
+pub use crate::log::sqlite::import::SqliteImport;
 
 /// Jobs that may wait for the writer: it has one committer, and few snapshots at a time.
 const WRITER_QUEUE: usize = 64;

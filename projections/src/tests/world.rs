@@ -351,7 +351,10 @@ impl World {
     /// What concerns no row; and, once in a while, the end of a show.
     pub(crate) fn bystand(&mut self, which: usize) {
         let customer_id = id(100 + which as u64 % 3);
-        let erased = customer::Event::CustomerErased { customer_id };
+        let erased = customer::Event::CustomerErased {
+            customer_id,
+            resume_at: None,
+        };
         self.record("customer", customer_id.0, customer_id.0, &erased);
         let venue = self.fresh();
         let registered = venue::Event::StandingAreaAdded {
