@@ -188,11 +188,16 @@ impl Pages {
             self.has_ended = true;
             return Ok(Some(Bytes::from_static(b"\n]}\n")));
         }
-        let model = &self.state.deps.read_model;
-        let page = model.drop_entries(self.drop, self.next, PAGE).await;
-        let page = page.map_err(io::Error::other)?;
-        if page.position < self.settled || page.value.is_empty() {
-            return Err(io::Error::other("the read model has fallen behind"));
+        let (model, drop, next) = (&self.state.deps.read_model, self.drop, self.next);
+        let query = || model.drop_entries(drop, next, PAGE);
+        // Another server may answer than did before, and be behind it.
+        let page = self
+            .state
+            .freshness
+            .read(AtLeast(self.settled), &[ProjectionId::Drops], query);
+        let page = page.await.map_err(io::Error::other)?;
+        if page.value.is_empty() {
+            return Err(io::Error::other("an entry is missing"));
         }
         let mut text = String::with_capacity(page.value.len() * 96);
         for entry in &page.value {
