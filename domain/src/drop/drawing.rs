@@ -95,14 +95,15 @@ impl FairDrop {
         }
         super::check_batch("lots", lots.len(), super::DRAW_BATCH)?;
         let (mut tally, mut last) = (self.drawing.tally, self.drawing.last);
-        let mut drawn = Vec::with_capacity(lots.len());
+        let (mut drawn, mut seen) = (Vec::with_capacity(lots.len()), BTreeSet::new());
         for (index, lot) in lots {
             let entry = self.entries.get(*index);
             let entry = entry.filter(|entry| entry.status == Status::Entered);
+            let entry = entry.filter(|_| seen.insert(*index));
             let entrant = entry
                 .ok_or_else(|| out_of_step(format!("entry {index} can't be drawn")))?
                 .entrant;
-            // Strictly ascending, so that none is drawn twice and none before its turn.
+            // Strictly ascending, so that none is drawn before its turn.
             let key = (*lot, entrant.entry_id);
             if last.is_some_and(|last| last >= key) {
                 return Err(out_of_step(format!("the lot {lot} is not the next")));
