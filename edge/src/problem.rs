@@ -87,8 +87,9 @@ impl Problem {
         } else {
             after
         };
-        self.retry_after = Some(after);
         let ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+        // What the header rounds up must be what the body says.
+        self.retry_after = Some(Duration::from_millis(ms));
         self.with("retry_after_ms", ms)
     }
 
