@@ -3,7 +3,7 @@
 WITH at AS (
     SELECT version, position,
         (SELECT min(parked.position) FROM parked
-            WHERE parked.projection = live.projection AND parked.version = live.version AND parked.key = $1::text) AS parked
+            WHERE parked.projection = live.projection AND parked.version = live.version AND parked.key = ($1::uuid)::text) AS parked
     FROM live WHERE projection = 'drops'
 ),
 page AS (

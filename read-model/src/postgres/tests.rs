@@ -6,7 +6,7 @@ use servers::Database;
 use sqlx::{Connection, Executor, PgConnection};
 
 use super::{PostgresReadModel, connect, statements};
-use crate::{Access, Error, ReadModel, Table, conformance};
+use crate::{Access, Error, ProjectionId, ReadModel, Table, conformance};
 
 async fn open(database: &Database) -> PostgresReadModel {
     PostgresReadModel::open(&database.url, Access::ReadWrite)
@@ -126,7 +126,10 @@ async fn several_processes_open_a_new_store_at_once() {
     let model: Arc<dyn ReadModel> = Arc::new(a.unwrap());
     b.unwrap();
     c.unwrap();
-    assert_eq!(model.versions().await.unwrap().len(), 6);
+    assert_eq!(
+        model.versions().await.unwrap().len(),
+        ProjectionId::ALL.len()
+    );
 }
 
 /// Lists and single rows are found by an index, however many rows there are.

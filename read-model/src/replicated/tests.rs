@@ -12,6 +12,8 @@ use crate::{
 };
 
 const POINTS: ProjectionId = ProjectionId::Points;
+const POSITION_OF_POINTS: &str =
+    "SELECT coalesce(min(position), 0)::bigint FROM checkpoints WHERE projection = 'points'";
 /// How long a server may take to come to be seen in another state.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -127,6 +129,13 @@ async fn reads_leave_a_replica_that_falls_behind_and_come_back() {
     model.write(&step(0, 5)).await.unwrap();
     all_fresh(model, 5).await;
     for replica in &trio.replicas {
+        // What was seen may have been measured before the write.
+        let replayed = async {
+            while replica.number("postgres", POSITION_OF_POINTS).await < 5 {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, replayed).await.unwrap();
         replica
             .execute("SELECT pg_wal_replay_pause()")
             .await
