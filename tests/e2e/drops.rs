@@ -247,6 +247,15 @@ async fn drawn_on_entry_each_is_answered_at_once(app: TestApp) {
     assert_eq!(result(&poor, &first).await["status"], "forfeited");
     assert_eq!(result(&poor, &first).await["code"], "insufficient_points");
     assert_eq!(result(&next, &third).await["status"], "won");
+    for (fan, entry, result) in [(&poor, &first, "forfeited"), (&next, &third, "won")] {
+        let is_told = |told: &Value| {
+            told["type"] == "drop.result"
+                && told["data"]["entry_id"] == entry["entry_id"]
+                && told["data"]["result"] == result
+        };
+        let told = |page: &Value| page["items"].as_array().unwrap().iter().any(is_told);
+        app.until("/v1/me/notifications", &fan.token, told).await;
+    }
     let stream = app.call(
         Method::GET,
         &format!("{}/stream", drop.entry(&second)),
@@ -267,7 +276,7 @@ async fn behind_a_waiting_room_a_pass_is_needed(app: TestApp) {
     let room = json!({"admit_per_second": 100, "max_active": 100});
     let sale = Sale::open_with(&app, |show| show["waiting_room"] = room).await;
     let drop = Drop::open_as(&app, sale.organizer.clone(), |body| {
-        body["show_id"] = json!(sale.show)
+        body["show_id"] = json!(sale.show);
     })
     .await;
     let fan = Fan::new(&app);
@@ -333,7 +342,7 @@ async fn what_cant_be_is_refused(app: TestApp) {
         .await
         .refused(404, "not_found");
     let later = Drop::open(&app, |body| {
-        body["opens_at"] = json!(app.now() + TimeDelta::minutes(5))
+        body["opens_at"] = json!(app.now() + TimeDelta::minutes(5));
     })
     .await;
     later

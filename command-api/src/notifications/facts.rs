@@ -1,12 +1,12 @@
 //! What an event tells whom. Pure: the same event tells the same, whenever it is read again.
 //!
 //! Most events tell the one customer that they name, and their organizer. A show that is called off is told to each customer who holds or has
-//! bought, by the events that wind it up: they come after `ShowCancelled`, one for each reservation, and together make one notification for
-//! each customer.
+//! bought, by the events that wind it up: the release of each hold and the refund of each payment. They come after `ShowCancelled`, and together make
+//! one notification for each customer.
 
 use domain::{
     Aggregate, DomainEvent, drop,
-    ids::{CustomerId, DropEntryId, ReservationId},
+    ids::{CustomerId, DropEntryId, OrganizerId, ReservationId},
     payment, show, waiting_room,
 };
 use event_store::RecordedEvent;
@@ -17,6 +17,9 @@ use super::Kind;
 
 /// Reason of events that wind a cancelled show up.
 const SHOW_CANCELLED: &str = "show_cancelled";
+
+/// Who winds a cancelled show up, in the metadata of events.
+const WINDS_UP: &str = "process_manager:show_cancellation";
 
 /// Whose organizer is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +74,7 @@ pub fn facts(event: &RecordedEvent) -> Result<Vec<Fact>, Unreadable> {
         ),
         payment::Payment::TYPE => matches!(
             &*event.event_type,
-            "PaymentCompleted" | "PaymentFailed" | "PaymentRefunded"
+            "PaymentCompleted" | "PaymentFailed" | "PaymentRefunded" | "RefundRequested"
         ),
         waiting_room::WaitingRoom::TYPE => event.event_type == "CustomersAdmitted",
         drop::FairDrop::TYPE => matches!(&*event.event_type, "EntriesDrawn" | "WinnersSettled"),
@@ -96,6 +99,7 @@ pub fn facts(event: &RecordedEvent) -> Result<Vec<Fact>, Unreadable> {
     let told = Told {
         event_id: event.event_id,
         stream,
+        winds_up: actor(event) == Some(WINDS_UP.to_owned()),
     };
     Ok(
         match decoded.map_err(|error| unreadable(error.to_string()))? {
@@ -112,11 +116,19 @@ pub fn facts(event: &RecordedEvent) -> Result<Vec<Fact>, Unreadable> {
     )
 }
 
+/// Who brought the event about.
+fn actor(event: &RecordedEvent) -> Option<String> {
+    let metadata: Value = serde_json::from_str(&event.metadata).ok()?;
+    Some(metadata["actor"].as_str()?.to_owned())
+}
+
 /// What is the same for all facts of one event.
 #[derive(Clone, Copy)]
 struct Told {
     event_id: Uuid,
     stream: Uuid,
+    /// Whether it is a step of winding a cancelled show up: an organizer's reason for a refund may read like that.
+    winds_up: bool,
 }
 
 impl Told {
@@ -130,9 +142,19 @@ impl Told {
         }
     }
 
+    /// Told to a customer and to the organizer.
+    fn both(
+        self,
+        kind: Kind,
+        customer: CustomerId,
+        organizer: OrganizerId,
+        data: Value,
+    ) -> Vec<Fact> {
+        vec![self.fact(kind, customer.0, Organizer::Known(organizer.0), data)]
+    }
+
     fn of_show(self, event: show::Event) -> Vec<Fact> {
         use show::Event as E;
-        let show_id = self.stream;
         match event {
             E::ReservationConfirmed {
                 organizer_id,
@@ -146,8 +168,7 @@ impl Told {
                 let mut data = self.reservation(reservation_id, customer_id, &places);
                 data["payment_id"] = json!(payment_id);
                 data["amount"] = json!(amount);
-                let organizer = Organizer::Known(organizer_id.0);
-                vec![self.fact(Kind::ReservationConfirmed, customer_id.0, organizer, data)]
+                self.both(Kind::ReservationConfirmed, customer_id, organizer_id, data)
             }
             E::HoldExpired {
                 organizer_id,
@@ -158,8 +179,7 @@ impl Told {
             } => {
                 let mut data = self.reservation(reservation_id, customer_id, &places);
                 data["expired_at"] = json!(expired_at);
-                let organizer = Organizer::Known(organizer_id.0);
-                vec![self.fact(Kind::ReservationExpired, customer_id.0, organizer, data)]
+                self.both(Kind::ReservationExpired, customer_id, organizer_id, data)
             }
             E::HoldReleased {
                 organizer_id,
@@ -189,13 +209,11 @@ impl Told {
                 organizer_id,
                 reason,
                 cancelled_at,
-            } => vec![Fact {
-                subject: show_id,
-                kind: Kind::ShowCancelled,
-                customer: None,
-                organizer: Organizer::Known(organizer_id.0),
-                data: json!({"show_id": show_id, "reason": reason, "cancelled_at": cancelled_at}),
-            }],
+            } => {
+                let data =
+                    json!({"show_id": self.stream, "reason": reason, "cancelled_at": cancelled_at});
+                vec![self.show_is_off(None, Organizer::Known(organizer_id.0), data)]
+            }
             E::ShowScheduled { .. }
             | E::SeatsListed { .. }
             | E::StandingListed { .. }
@@ -218,6 +236,17 @@ impl Told {
             "seats": places.seats, "standing": places.standing})
     }
 
+    /// Told of the show as such, whichever event says so: once to each.
+    fn show_is_off(self, customer: Option<Uuid>, organizer: Organizer, data: Value) -> Fact {
+        Fact {
+            subject: self.stream,
+            kind: Kind::ShowCancelled,
+            customer,
+            organizer,
+            data,
+        }
+    }
+
     /// A reservation is off: its customer is told so, or that the whole show is. The organizer, whose show it is, is told of each.
     fn cancelled(self, customer: Uuid, organizer: Uuid, data: Value) -> Vec<Fact> {
         let with_the_show = data["reason"] == SHOW_CANCELLED;
@@ -226,15 +255,9 @@ impl Told {
         if !with_the_show {
             return vec![reservation];
         }
-        let show_id = self.stream;
+        let data = json!({"show_id": self.stream});
         vec![
-            Fact {
-                subject: show_id,
-                kind: Kind::ShowCancelled,
-                customer: Some(customer),
-                organizer: Organizer::Nobody,
-                data: json!({"show_id": show_id}),
-            },
+            self.show_is_off(Some(customer), Organizer::Nobody, data),
             Fact {
                 customer: None,
                 ..reservation
@@ -281,6 +304,19 @@ impl Told {
                     "payment_id": payment_id, "amount": amount});
                 vec![self.fact(Kind::PaymentRefunded, customer_id.0, organizer, data)]
             }
+            // Each payment of a cancelled show is refunded by itself, maybe before the show frees its places: this comes first.
+            E::RefundRequested {
+                show_id,
+                customer_id,
+                reason,
+                ..
+            } if reason == SHOW_CANCELLED && self.winds_up => vec![Fact {
+                subject: show_id.0,
+                kind: Kind::ShowCancelled,
+                customer: Some(customer_id.0),
+                organizer: Organizer::Nobody,
+                data: json!({"show_id": show_id}),
+            }],
             E::PaymentRequested { .. } | E::RefundRequested { .. } => Vec::new(),
         }
     }

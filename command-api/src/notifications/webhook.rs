@@ -245,7 +245,6 @@ async fn exchange(
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "used with map_err")]
 fn unanswered(error: impl std::fmt::Display) -> Failure {
     Failure::Unanswered(error.to_string())
 }

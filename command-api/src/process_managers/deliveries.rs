@@ -250,9 +250,9 @@ impl Sender<'_> {
             return Ok(gone("the webhook was removed"));
         };
         let now = self.core.clock.now();
-        let caller = &self.deps.caller;
-        let called = caller.call(&webhook.url, &key, delivery, now.timestamp());
-        Ok(match called.await {
+        let webhooks = &self.deps.caller;
+        let answer = webhooks.call(&webhook.url, &key, delivery, now.timestamp());
+        Ok(match answer.await {
             Ok(()) => Outcome::Sent,
             Err(failure @ CallFailure::Gone) => {
                 let reason = failure.to_string();

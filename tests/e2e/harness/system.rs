@@ -100,7 +100,9 @@ impl System {
                 cluster.url_of("audit")
             }
             Self::Distributed(Distributed { cluster, .. })
-                if *method == Method::GET && !path.starts_with("/v1/waiting-room/") =>
+                if *method == Method::GET
+                    && !path.starts_with("/v1/waiting-room/")
+                    && !path.starts_with("/v1/me/notifications") =>
             {
                 cluster.query_url()
             }

@@ -35,7 +35,7 @@ fn by(smtp: &Smtp, language: &'static str) -> impl FnOnce(&mut AppConfig) + use<
     move |config| {
         let settings = &mut config.settings.notifications.smtp;
         settings.url = url.into();
-        settings.from = "Frontrow <noreply@tickets.example>".to_owned();
+        "Frontrow <noreply@tickets.example>".clone_into(&mut settings.from);
         settings.language = serde_json::from_value(json!(language)).unwrap();
     }
 }

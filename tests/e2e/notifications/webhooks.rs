@@ -168,9 +168,9 @@ async fn every_notification_arrives_once_by_its_id_whatever_the_receiver_does() 
         let tries = std::sync::Mutex::new(BTreeMap::<String, usize>::new());
         move |n, call| {
             let mut tries = tries.lock().unwrap();
-            let tried = tries.entry(call.id().to_owned()).or_default();
-            *tried += 1;
-            match (*tried, n % 6) {
+            let count = tries.entry(call.id().to_owned()).or_default();
+            *count += 1;
+            match (*count, n % 6) {
                 (3.., _) => Behaviour::AnswerTwice,
                 (_, 0) => Behaviour::Answer(500),
                 (_, 1) => Behaviour::Drop,

@@ -98,6 +98,25 @@ fn a_reservation_that_a_cancelled_show_undid_is_told_as_that() {
 }
 
 #[test]
+fn a_refund_tells_of_a_cancelled_show_if_that_asked_for_it() {
+    let payload = format!(
+        r#"{{"RefundRequested":{{"organizer_id":"{ORGANIZER}","reservation_id":"{SHOW}","show_id":"{SHOW}",
+        "customer_id":"{CUSTOMER}","reason":"show_cancelled","resume_at":"2026-12-01T09:05:00Z"}}}}"#
+    );
+    let mut event = recorded("payment", &payload);
+    // An organizer's words prove nothing.
+    event.metadata = format!(r#"{{"actor":"organizer:{ORGANIZER}"}}"#);
+    assert_eq!(facts(&event).unwrap(), []);
+    event.metadata = r#"{"actor":"process_manager:show_cancellation"}"#.to_owned();
+    let told = facts(&event).unwrap();
+    let [fact] = told.as_slice() else {
+        panic!("{told:?}");
+    };
+    assert_eq!((fact.kind, fact.subject), (Kind::ShowCancelled, SHOW));
+    assert_eq!(fact.customer, Some(CUSTOMER));
+}
+
+#[test]
 fn what_a_newer_release_wrote_is_not_passed_over() {
     let mut event = recorded("show", r#"{"HoldExpired":{}}"#);
     assert!(facts(&event).is_err());
