@@ -9,7 +9,8 @@ use read_model::ProjectionId;
 use uuid::Uuid;
 
 pub use self::audit::{
-    AsOf, Export, ExportFormat, History, Import, Prove, ReadModelName, Seal, Verify, VerifyDraw, VerifyProof,
+    AsOf, Export, ExportFormat, History, Import, Prove, ReadModelName, Seal, Verify, VerifyDraw,
+    VerifyProof,
 };
 use crate::{
     bench::{Scenario, Streamed},

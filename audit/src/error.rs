@@ -91,7 +91,6 @@ impl From<Error> for Problem {
             Error::ReadModel(read_model::Error::BadCursor(_)) => {
                 malformed("invalid_cursor", "cursor")
             }
-            Error::NotFound(what) => Self::not_found(what),
             Error::Log(log::Error::Unavailable(_)) => {
                 unavailable("unavailable", "the log can't be reached")
             }

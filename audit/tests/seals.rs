@@ -1,7 +1,7 @@
 //! Seals over a log on both adapters: what is sealed can be proven, and whatever is done to it behind the program's back is found.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{path::PathBuf, slice, sync::Arc, time::Instant};
 
 use audit::seals::{
     check::{Report, check},
@@ -171,7 +171,7 @@ async fn every_event_can_be_proven_and_heads_follow_each_other() {
             let proof = prove(&*world.log, &*world.seals, key, position)
                 .await
                 .unwrap();
-            let head = verify(&proof, &[key.clone()]).unwrap();
+            let head = verify(&proof, slice::from_ref(key)).unwrap();
             assert_eq!((head.size, head.root), (701, second.root));
             // What is written and read again is the same proof.
             let text = serde_json::to_string(&proof).unwrap();
@@ -180,8 +180,8 @@ async fn every_event_can_be_proven_and_heads_follow_each_other() {
                 proof
             );
         }
-        let older = note::open(&first.note, &[key.clone()]).unwrap();
-        let newer = note::open(&second.note, &[key.clone()]).unwrap();
+        let older = note::open(&first.note, slice::from_ref(key)).unwrap();
+        let newer = note::open(&second.note, slice::from_ref(key)).unwrap();
         let proof = prove_consistency(&*world.seals, 300, 701).await.unwrap();
         assert!(verify_consistency(&proof, &older, &newer).unwrap());
         assert!(!verify_consistency(&proof, &newer, &older).unwrap());
@@ -198,11 +198,11 @@ async fn a_proof_of_anything_else_does_not_hold() {
     world.grow(50).await;
     let key = world.sealer.key.verification().clone();
     let proof = prove(&*world.log, &*world.seals, &key, 7).await.unwrap();
-    verify(&proof, &[key.clone()]).unwrap();
+    verify(&proof, slice::from_ref(&key)).unwrap();
     let changed = |change: fn(&mut proof::InclusionProof)| {
         let mut proof = proof.clone();
         change(&mut proof);
-        verify(&proof, &[key.clone()]).unwrap_err()
+        verify(&proof, slice::from_ref(&key)).unwrap_err()
     };
     // Each column counts.
     for change in [
@@ -324,10 +324,7 @@ async fn who_changes_the_tree_too_is_found_by_the_head() {
         .await
         .unwrap();
     let place = 449 - 256;
-    let hash: String = event_hash(&events[0])
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
+    let hash = hex::encode(event_hash(&events[0]));
     world
         .tamper(&format!(
             "UPDATE seal_tiles SET hashes = substr(hashes, 1, {}) || x'{hash}' || substr(hashes, {}) WHERE level = 0 AND place = 1",
@@ -432,7 +429,7 @@ async fn a_proof_from_a_large_log_takes_milliseconds() {
         let began = Instant::now();
         let proof = prove(&*world.log, &*world.seals, key, 1).await.unwrap();
         fastest = fastest.min(began.elapsed().as_micros());
-        assert_eq!(verify(&proof, &[key.clone()]).unwrap().size, SIZE);
+        assert_eq!(verify(&proof, slice::from_ref(key)).unwrap().size, SIZE);
     }
     println!("a proof in a log of {SIZE} events takes {fastest} us");
     assert!(fastest < 50_000, "{fastest} us");

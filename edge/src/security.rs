@@ -33,7 +33,7 @@ pub struct Note {
 
 impl Note {
     /// A note about `subject`.
-    pub fn new(kind: &'static str, subject: impl ToString) -> Self {
+    pub fn new(kind: &'static str, subject: impl fmt::Display) -> Self {
         Self {
             kind,
             subject: subject.to_string(),

@@ -1,5 +1,4 @@
 //! The security log: both adapters keep the port's promises.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::PathBuf;
 

@@ -113,7 +113,8 @@ impl App {
         let folder = lock(&config.settings)?;
         let demo_catalogue = config.settings.server.demo_catalogue;
         let patience = Duration::from_secs(config.settings.server.shutdown_seconds);
-        let (addr, parts) = assembly::assemble(config).await?;
+        // Boxed: it is large, and every test and tool that starts a server holds it.
+        let (addr, parts) = Box::pin(assembly::assemble(config)).await?;
         let mut app = Self {
             addr,
             roles: parts.roles,

@@ -58,12 +58,12 @@ async fn seal(settings: &Settings) -> anyhow::Result<String> {
     };
     let sealer = sealing::sealer(settings, &adapters, Arc::new(key), clock).await?;
     let bar = Mutex::new(None);
-    let sealed = sealer
+    let outcome = sealer
         .everything(|done, total| show(&bar, "events sealed", done, total))
         .await;
     finish(bar);
     adapters.close().await;
-    let head = sealed.context("the log can't be sealed")?;
+    let head = outcome.context("the log can't be sealed")?;
     Ok(head
         .context("the log is empty: there is nothing to seal")?
         .note)

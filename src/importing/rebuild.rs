@@ -13,8 +13,9 @@ use command_api::{
     process_managers::STEPS,
 };
 use domain::{
-    Aggregate, concert::Concert, customer::Customer, drop::FairDrop, operation::Operation, payment::Payment,
-    point_account::PointAccount, show::Show, venue::Venue, waiting_room::WaitingRoom,
+    Aggregate, concert::Concert, customer::Customer, drop::FairDrop, operation::Operation,
+    payment::Payment, point_account::PointAccount, show::Show, venue::Venue,
+    waiting_room::WaitingRoom,
 };
 use event_store::{
     EventLog, Position, RecordedEvent, StreamId,

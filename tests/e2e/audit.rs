@@ -48,8 +48,8 @@ async fn a_lost_seat_is_explained(app: TestApp) {
     let winner = Fan::with_points(&app, 100).await;
     let loser = Fan::new(&app);
     let held = sale.hold(&app, &winner, &["A-1-1"]).await;
-    let hold = app.post("/v1/reservations", &loser.token, &sale.seats(&["A-1-1"]));
-    hold.send().await.refused(409, "seats_unavailable");
+    let attempt = app.post("/v1/reservations", &loser.token, &sale.seats(&["A-1-1"]));
+    attempt.send().await.refused(409, "seats_unavailable");
     let paid = winner.pay(&app, &held["reservation_id"]).send().await;
     let paid = paid.expect(201);
 
@@ -67,14 +67,14 @@ async fn a_lost_seat_is_explained(app: TestApp) {
         "PaymentCompleted",
     ];
     assert_eq!(types(&story), expected);
-    let hold = &story["items"][1];
-    assert_eq!(hold["position"], held["position"]);
-    assert_eq!(hold["actor"], format!("customer:{}", winner.id));
+    let decision = &story["items"][1];
+    assert_eq!(decision["position"], held["position"]);
+    assert_eq!(decision["actor"], format!("customer:{}", winner.id));
 
     // The same by everything else that names it.
     let reservation = held["reservation_id"].as_str().unwrap();
     let payment = paid["payment_id"].as_str().unwrap();
-    let correlation = hold["correlation_id"].as_str().unwrap();
+    let correlation = decision["correlation_id"].as_str().unwrap();
     for (query, expected) in [
         (format!("reservation_id={reservation}"), &expected[1..]),
         (format!("payment_id={payment}"), &expected[2..]),
@@ -94,7 +94,7 @@ async fn a_lost_seat_is_explained(app: TestApp) {
         assert_eq!(types(&told), expected, "{query}");
     }
 
-    the_map_as_it_was(&app, &sale, &auditor, hold, &paid).await;
+    the_map_as_it_was(&app, &sale, &auditor, decision, &paid).await;
     app.finish().await;
 }
 
@@ -152,19 +152,22 @@ async fn the_log_is_shown_in_order(app: TestApp) {
             "ReservationConfirmed"
         ]
     );
-    let hold = &own["items"][3];
+    let decision = &own["items"][3];
     assert_eq!(
-        hold["payload"]["SeatsHeld"]["reservation_id"],
+        decision["payload"]["SeatsHeld"]["reservation_id"],
         held["reservation_id"]
     );
-    assert_eq!(hold["metadata"]["actor"], format!("customer:{}", fan.id));
-    let before = hold["position"].as_u64().unwrap() - 1;
+    assert_eq!(
+        decision["metadata"]["actor"],
+        format!("customer:{}", fan.id)
+    );
+    let before = decision["position"].as_u64().unwrap() - 1;
     let rest = app
         .get(&format!("{path}&after={before}&limit=1"), &auditor)
         .await;
     let rest = rest.expect(200);
     assert_eq!(types(&rest), ["SeatsHeld"]);
-    assert_eq!(rest["next_cursor"], hold["position"].to_string());
+    assert_eq!(rest["next_cursor"], decision["position"].to_string());
 
     // A customer's id names two streams.
     let path = format!("/v1/audit/events?aggregate_id={}", fan.id);

@@ -19,7 +19,7 @@ fn model(table: Table, document: &Document) -> Option<Model> {
         Table::Reservations => Model::Reservation(id),
         Table::Payments => Model::Payment(id),
         Table::Accounts => Model::Points(id),
-        Table::Transactions => return None,
+        Table::Transactions | Table::Drops | Table::DropEntries => return None,
         Table::Sagas => Model::Saga(id),
     })
 }

@@ -156,7 +156,9 @@ async fn a_customer() {
     let named = told
         .events
         .iter()
-        .filter(|event| event.payload.contains(&customer.to_string()));
+        .filter(|event| event.payload.contains(&customer.to_string()))
+        // A drop's entries are its own story, by the drop.
+        .filter(|event| &*event.stream.aggregate_type != "drop");
     let named: Vec<_> = named.map(|event| event.event_type.clone()).collect();
     assert_eq!(types, named);
     assert!(types.len() > 5, "{types:?}");

@@ -1,19 +1,17 @@
 //! The route table: one endpoint per file.
 
 mod as_of;
-mod get_history;
-mod list_events;
-mod list_projections;
-mod list_sagas;
-mod seat_history;
-mod seats_as_of;
 mod get_checkpoint;
+mod get_history;
 mod get_receipt;
+mod list_events;
 mod list_projections;
 mod list_sagas;
 mod list_security_entries;
 mod prove_consistency;
 mod prove_event;
+mod seat_history;
+mod seats_as_of;
 #[cfg(test)]
 mod tests;
 

@@ -152,7 +152,7 @@ impl VerificationKey {
     fn new(origin: &str, public: [u8; 32]) -> Result<Self, Error> {
         let name = if origin.is_empty() {
             let own = digest(&SHA256, &public);
-            format!("{UNNAMED}{}", hex(&own.as_ref()[..4]))
+            format!("{UNNAMED}{}", hex::encode(&own.as_ref()[..4]))
         } else {
             origin.to_owned()
         };
@@ -190,7 +190,7 @@ impl fmt::Display for VerificationKey {
             f,
             "{}+{}+{}",
             self.name,
-            hex(&self.id()),
+            hex::encode(self.id()),
             STANDARD.encode(key)
         )
     }
@@ -207,7 +207,8 @@ impl FromStr for VerificationKey {
             let key = STANDARD.decode(key).ok()?;
             let (kind, public) = key.split_first()?;
             let key = Self::new(name, public.try_into().ok()?).ok()?;
-            (!name.is_empty() && *kind == ED25519_KIND && hex(&key.id()) == id).then_some(key)
+            (!name.is_empty() && *kind == ED25519_KIND && hex::encode(key.id()) == id)
+                .then_some(key)
         };
         parse().ok_or_else(|| Error::VerificationKey(text.to_owned()))
     }
@@ -266,10 +267,6 @@ fn parse(text: &str) -> Result<Checkpoint, Error> {
             "its third line is no SHA-256 hash in base64",
         ))?,
     })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -138,7 +138,7 @@ impl Sealer {
 
     /// Copies the heads that have no copy yet.
     async fn copy(&self) -> Result<(), Error> {
-        let mut after = self.blocking(|copies| copies.newest()).await?;
+        let mut after = self.blocking(Copies::newest).await?;
         loop {
             let heads = self.seals.heads(after, HEADS).await?;
             let Some(last) = heads.last() else {

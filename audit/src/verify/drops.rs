@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    facts::{Drawn, DropOpened, Fact, Read, Settled},
+    facts::{Drawn, DropEntrant, DropOpened, Fact, Read, Settled},
     points::{Accounts, Spent},
     report::{At, Check, Findings},
 };
@@ -35,6 +35,10 @@ struct Entry {
 
 /// One drop.
 #[derive(Debug, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what is known of a drop is independent"
+)]
 struct Drop {
     opens_at: DateTime<Utc>,
     closes_at: DateTime<Utc>,
@@ -75,6 +79,26 @@ impl Drop {
             drawn: 0,
             last: None,
             over: false,
+        }
+    }
+
+    fn enter(&mut self, first: usize, entries: &[DropEntrant], find: &mut impl FnMut(String)) {
+        if first != self.entries.len() || self.closed {
+            find(format!(
+                "entries from {first} on follow {}",
+                self.entries.len()
+            ));
+        }
+        for entrant in entries {
+            if !self.customers.insert(entrant.customer_id) {
+                find(format!("customer {} enters twice", entrant.customer_id));
+            }
+            self.entries.push(Entry {
+                id: entrant.entry_id,
+                customer: entrant.customer_id,
+                state: State::Entered,
+                lot: None,
+            });
         }
     }
 
@@ -259,24 +283,9 @@ impl Drops {
         };
         match &read.fact {
             Fact::EntriesRecorded { first, entries } => {
-                if *first != drop.entries.len() || drop.closed {
-                    find(format!(
-                        "entries from {first} on follow {}",
-                        drop.entries.len()
-                    ));
-                }
-                for entrant in entries {
-                    if !drop.customers.insert(entrant.customer_id) {
-                        find(format!("customer {} enters twice", entrant.customer_id));
-                    }
-                    self.entries.insert(entrant.entry_id, read.id);
-                    drop.entries.push(Entry {
-                        id: entrant.entry_id,
-                        customer: entrant.customer_id,
-                        state: State::Entered,
-                        lot: None,
-                    });
-                }
+                drop.enter(*first, entries, &mut find);
+                let ids = entries.iter().map(|entrant| (entrant.entry_id, read.id));
+                self.entries.extend(ids);
             }
             Fact::DropClosed { entries } => {
                 if *entries != drop.entries.len() || drop.closed {

@@ -91,7 +91,7 @@ pub(super) async fn seal(core: &Core, drop: DropId) -> Result<(), Error> {
     let length = u32::try_from(entries.len()).unwrap_or(u32::MAX);
     let root = aside(move || fairness::root(&entries)).await?;
     let command = Command::Seal {
-        root: hex::encode(&root),
+        root: hex::encode(root),
         entries: length,
     };
     take(core, drop, "seal", command).await?;

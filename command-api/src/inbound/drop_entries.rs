@@ -43,7 +43,7 @@ struct Body {
     drop_id: Uuid,
     /// Who is entered.
     customer_id: CustomerId,
-    /// Makes repeats of the request one, as the header `Idempotency-Key` does over HTTP; 1 to 255 bytes. Without it, copies of a CloudEvent
+    /// Makes repeats of the request one, as the header `Idempotency-Key` does over HTTP; 1 to 255 bytes. Without it, copies of a `CloudEvent`
     /// are one by their `ce_source` and `ce_id`, and any other record is a request of its own.
     #[serde(default)]
     idempotency_key: Option<String>,

@@ -62,20 +62,16 @@ pub(crate) async fn sign_in(
     let customer = holder.and_then(|stream| stream.aggregate_id.parse::<Uuid>().ok());
     // Who is not known is named by the digest: the address itself is in no log.
     let subject = customer.map_or(digest, |customer| customer.to_string());
-    match open_session(&state, customer, body).await? {
-        Some(tokens) => {
-            let note = Extension(Note::new("signed_in", subject));
-            Ok((StatusCode::CREATED, note, Json(tokens)).into_response())
-        }
-        None => {
-            let problem = problem(
-                codes::INVALID_CREDENTIALS,
-                "no account has this e-mail address and password",
-            );
-            let note = Extension(Note::new("sign_in_failed", subject));
-            Ok((note, problem).into_response())
-        }
+    if let Some(tokens) = open_session(&state, customer, body).await? {
+        let note = Extension(Note::new("signed_in", subject));
+        return Ok((StatusCode::CREATED, note, Json(tokens)).into_response());
     }
+    let problem = problem(
+        codes::INVALID_CREDENTIALS,
+        "no account has this e-mail address and password",
+    );
+    let note = Extension(Note::new("sign_in_failed", subject));
+    Ok((note, problem).into_response())
 }
 
 /// Tokens of a new session; `None` for a wrong password, or for nobody.

@@ -58,11 +58,8 @@ impl App {
         let clock = Arc::new(ManualClock::new(
             DateTime::from_timestamp(1_800_000_000, 0).unwrap(),
         ));
-        let log: Arc<dyn EventLog> = Arc::new(
-            SqliteEventLog::open(&folder.path("log.db"), Options::default())
-                .await
-                .unwrap(),
-        );
+        let log = SqliteEventLog::open(&folder.path("log.db"), Options::default()).await;
+        let log: Arc<dyn EventLog> = Arc::new(log.unwrap());
         let ledger = SqliteLedger::open(&folder.path("log.db")).await.unwrap();
         let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
         let committer = Committer::start(log.clone(), &tasks, shutdown.clone());
@@ -80,13 +77,10 @@ impl App {
             let time = time.clone();
             Arc::new(move || time.now())
         };
+        let credentials = SqliteCredentials::open(&folder.path("log.db")).await;
         let identity = Identity::new(
             Arc::new(SqliteKeyStore::open(&folder.path("keys.db")).await.unwrap()),
-            Arc::new(
-                SqliteCredentials::open(&folder.path("log.db"))
-                    .await
-                    .unwrap(),
-            ),
+            Arc::new(credentials.unwrap()),
             Passwords::new(&cost).unwrap(),
             signer.clone(),
             identity::Settings::default(),

@@ -138,7 +138,7 @@ impl Rig {
         })
     }
 
-    /// Writes a record, of a CloudEvent where it has an id.
+    /// Writes a record, of a `CloudEvent` where it has an id.
     async fn write(&self, what: &str, id: Option<&str>) {
         let mut headers = OwnedHeaders::new();
         for (key, value) in [("ce_source", Some("shop")), ("ce_id", id)] {
@@ -153,6 +153,10 @@ impl Rig {
         self.producer.send(record, PATIENCE).await.unwrap();
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a killed reader is an aborted task"
+    )]
     fn run(&self) -> (JoinHandle<()>, CancellationToken) {
         let stop = CancellationToken::new();
         (tokio::spawn(run(self.deps.clone(), stop.clone())), stop)

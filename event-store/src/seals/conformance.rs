@@ -103,6 +103,6 @@ fn expect(holds: bool, broken: &str) -> Result<(), String> {
     holds.then_some(()).ok_or_else(|| broken.to_owned())
 }
 
-fn text(error: impl ToString) -> String {
+fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }

@@ -21,7 +21,7 @@ const CONNECTIONS: u32 = 4;
 /// How long one call may take: a seal is some dozens of tiles of 8 KiB, a proof fewer.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long counting the events may take.
-const COUNT_TIMEOUT: Duration = Duration::from_secs(600);
+const COUNT_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// The seals in Postgres.
 #[derive(Debug)]

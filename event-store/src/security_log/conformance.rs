@@ -33,16 +33,28 @@ pub async fn check(log: &dyn SecurityLog) -> Result<(), String> {
     let first = list(log, &Filter::default(), 2).await?;
     expect(first == all[..2], "a page is not the first entries")?;
     let after = all[1].id;
-    let rest = list(
-        log,
-        &Filter {
-            after,
-            ..Filter::default()
-        },
-        10,
-    )
-    .await?;
+    let after = Filter {
+        after,
+        ..Filter::default()
+    };
+    let rest = list(log, &after, 10).await?;
     expect(rest == all[2..], "entries before the page are listed")?;
+    check_filters(log, &all).await?;
+
+    let before = DateTime::<Utc>::UNIX_EPOCH + TimeDelta::days(2);
+    expect(
+        log.forget(before, 1).await.map_err(text)? == 1,
+        "more is forgotten than asked",
+    )?;
+    expect(
+        log.forget(before, 10).await.map_err(text)? == 1,
+        "something else is forgotten",
+    )?;
+    let left = list(log, &Filter::default(), 10).await?;
+    expect(left == all[2..], "the wrong entries are forgotten")
+}
+
+async fn check_filters(log: &dyn SecurityLog, all: &[Entry]) -> Result<(), String> {
     let kind = Some("signed_in".to_owned());
     let some = list(
         log,
@@ -81,19 +93,7 @@ pub async fn check(log: &dyn SecurityLog) -> Result<(), String> {
     expect(
         some == [all[1].clone(), all[3].clone()],
         "entries of a subject are left out",
-    )?;
-
-    let before = DateTime::<Utc>::UNIX_EPOCH + TimeDelta::days(2);
-    expect(
-        log.forget(before, 1).await.map_err(text)? == 1,
-        "more is forgotten than asked",
-    )?;
-    expect(
-        log.forget(before, 10).await.map_err(text)? == 1,
-        "something else is forgotten",
-    )?;
-    let left = list(log, &Filter::default(), 10).await?;
-    expect(left == all[2..], "the wrong entries are forgotten")
+    )
 }
 
 async fn list(log: &dyn SecurityLog, filter: &Filter, limit: usize) -> Result<Vec<Entry>, String> {
@@ -104,6 +104,6 @@ fn expect(holds: bool, broken: &str) -> Result<(), String> {
     holds.then_some(()).ok_or_else(|| broken.to_owned())
 }
 
-fn text(error: impl ToString) -> String {
+fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }

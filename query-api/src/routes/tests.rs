@@ -28,8 +28,12 @@ fn every_call_is_described() {
         "/v1/me/payments",
         "/v1/me/points",
         "/v1/me/points/transactions",
+        "/v1/drops/{id}",
+        "/v1/drops/{id}/entries/{entry_id}",
+        "/v1/drops/{id}/entries/{entry_id}/stream",
+        "/v1/drops/{id}/proof",
     ] {
         assert!(paths.contains(&path), "{path}");
     }
-    assert_eq!(paths.len(), 14);
+    assert_eq!(paths.len(), 18);
 }

@@ -12,8 +12,7 @@ use crate::{
 };
 
 const POINTS: ProjectionId = ProjectionId::Points;
-const POSITION_OF_POINTS: &str =
-    "SELECT coalesce(min(position), 0)::bigint FROM checkpoints WHERE projection = 'points'";
+const POSITION_OF_POINTS: &str = "SELECT coalesce(min(position), 0)::bigint FROM read_model.checkpoints WHERE projection = 'points'";
 /// How long a server may take to come to be seen in another state.
 const PATIENCE: Duration = Duration::from_mins(1);
 

@@ -27,7 +27,7 @@ const fn log(check: Check, sql: &'static str, at: &'static str, says: &'static s
 }
 
 /// The one hold of two seats, of the waiting room's show, of the show that was called off.
-const FAULTS: [Fault; 14] = [
+const FAULTS: [Fault; 15] = [
     log(
         Check::Positions,
         "UPDATE events SET epoch = 9 WHERE position = (SELECT max(position) - 1 FROM events)",
@@ -75,8 +75,8 @@ const FAULTS: [Fault; 14] = [
     // The account whose last movement it is.
     log(
         Check::Points,
-        "UPDATE events SET payload = json_set(payload, '$.PointsCredited.balance_after', 7) WHERE event_type = 'PointsCredited' AND position = \
-         (SELECT max(position) FROM events WHERE event_type = 'PointsCredited')",
+        "UPDATE events SET payload = json_set(payload, '$.PointsDebited.balance_after', 7) WHERE event_type = 'PointsDebited' AND position = \
+         (SELECT max(position) FROM events WHERE aggregate_type = 'point_account')",
         "",
         "7",
     ),
@@ -91,6 +91,12 @@ const FAULTS: [Fault; 14] = [
         "UPDATE events SET payload = replace(payload, '\"number\":2', '\"number\":2000') WHERE event_type = 'CustomersAdmitted'",
         "position ",
         "number 2000 was not set aside",
+    ),
+    log(
+        Check::Drops,
+        "UPDATE events SET payload = replace(payload, '\"stock_left\":1', '\"stock_left\":2') WHERE event_type = 'EntriesDrawn' AND payload LIKE '%\"stock_left\":1%'",
+        "position ",
+        "1 of the stock are left, the event says 2",
     ),
     log(
         Check::Claims,

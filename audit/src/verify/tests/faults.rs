@@ -209,17 +209,17 @@ async fn drops() {
             Drops, "1 of the stock are left, the event says 2"),
         log(r#"UPDATE events SET payload = replace(payload, '"result":"won"', '"result":"lost"') WHERE event_type = 'EntriesDrawn'"#,
             Drops, "its lot makes it Won"),
-        log(r#"UPDATE events SET payload = json_set(payload, '$.SecretRevealed.secret', printf('%064d', 5)) WHERE event_type = 'SecretRevealed'"#,
+        log(r"UPDATE events SET payload = json_set(payload, '$.SecretRevealed.secret', printf('%064d', 5)) WHERE event_type = 'SecretRevealed'",
             Drops, "not the one that was committed to"),
-        log(r#"UPDATE events SET payload = json_set(payload, '$.EntriesSealed.root', printf('%064d', 5)) WHERE event_type = 'EntriesSealed'"#,
+        log(r"UPDATE events SET payload = json_set(payload, '$.EntriesSealed.root', printf('%064d', 5)) WHERE event_type = 'EntriesSealed'",
             Drops, "the root is of another list"),
-        log(r#"UPDATE events SET payload = json_set(payload, '$.EntriesDrawn.drawn[0].lot', '0000000000000000') WHERE event_type = 'EntriesDrawn'"#,
+        log(r"UPDATE events SET payload = json_set(payload, '$.EntriesDrawn.drawn[0].lot', '0000000000000000') WHERE event_type = 'EntriesDrawn'",
             Drops, "was not drawn by the secret"),
         log(r#"UPDATE events SET payload = replace(payload, '"outcome":"paid"', '"outcome":"forfeited"') WHERE event_type = 'WinnersSettled'"#,
             Drops, "of the stock are left"),
         log(r#"UPDATE events SET payload = replace(payload, '"stock":3', '"stock":1') WHERE event_type = 'DropOpened'"#,
             Drops, "is drawn as Won"),
-        log("UPDATE stream_head SET wake_at = 5 WHERE aggregate_type = 'drop'", Timers, "its events say None"),
+        log("UPDATE stream_head SET wake_at = recorded_at WHERE aggregate_type = 'drop'", Timers, "its events say None"),
     ])
     .await;
 }

@@ -65,6 +65,15 @@ impl Folder {
         self.0.join(name)
     }
 
+    /// What customers are told, beside the log.
+    async fn notifications(&self, shutdown: &CancellationToken) -> Notifications {
+        let ledger = SqliteLedger::open(&self.path("log.db")).await.unwrap();
+        Notifications {
+            feed: Feed::new(Arc::new(ledger), shutdown.clone()),
+            reach: Arc::default(),
+        }
+    }
+
     /// A copy of the log and the read model, whoever may still have them open.
     pub(crate) async fn copy(&self) -> Self {
         let copy = Self::new();
@@ -173,18 +182,14 @@ impl World {
             let time = time.clone();
             Arc::new(move || time.now())
         };
+        let credentials = SqliteCredentials::open(&folder.path("log.db")).await;
         let identity = Identity::new(
             Arc::new(SqliteKeyStore::open(&folder.path("keys.db")).await.unwrap()),
-            Arc::new(
-                SqliteCredentials::open(&folder.path("log.db"))
-                    .await
-                    .unwrap(),
-            ),
+            Arc::new(credentials.unwrap()),
             Passwords::new(&passwords::Settings::cheap()).unwrap(),
             signer.clone(),
             identity::Settings::default(),
         );
-        let ledger = SqliteLedger::open(&folder.path("log.db")).await.unwrap();
         let core = Core {
             log: log.clone(),
             clock: time,
@@ -210,10 +215,7 @@ impl World {
             identity: Arc::new(identity),
             reservations: Reservations::new(log.clone()),
             taken_seats: TakenSeats::new(log),
-            notifications: Notifications {
-                feed: Feed::new(Arc::new(ledger), shutdown.clone()),
-                reach: Arc::default(),
-            },
+            notifications: folder.notifications(&shutdown).await,
         });
         let router = command_api::router(state.clone());
         tasks.close();
