@@ -48,7 +48,7 @@ const POLL: Duration = Duration::from_millis(2);
 const GIVE_UP: Duration = Duration::from_secs(10);
 /// Rows of each hall, seats of a row, and halls: more seats than are held.
 const HALL: (u32, u32) = (50, 60);
-const SHOWS: usize = 10;
+const SHOWS: usize = 16;
 /// Where a command on a show is to be sent.
 const SHOW_ID: HeaderName = HeaderName::from_static("show-id");
 /// The goals.
@@ -215,11 +215,8 @@ impl Crowd {
     }
 
     fn report(&self, sent: usize) {
-        println!(
-            "{RATE} commands/s for {} s, {sent} sent, {} failed",
-            SPAN.as_secs(),
-            self.failed.load(Ordering::Relaxed)
-        );
+        let (span, failed) = (SPAN.as_secs(), self.failed.load(Ordering::Relaxed));
+        println!("{RATE} commands/s for {span} s, {sent} sent, {failed} failed");
         let mut both = Histogram::default();
         for (name, delays) in [("charge", &self.charges), ("hold", &self.holds)] {
             let delays = delays.lock().unwrap();
@@ -228,7 +225,8 @@ impl Crowd {
         }
         print("intended time to 201", &self.answered.lock().unwrap());
         print("201 to replica", &both);
-        let reached = both.percentile(500) <= P50 && both.percentile(990) <= P99;
+        // A command that is refused shows nothing, and costs less.
+        let reached = failed == 0 && both.percentile(500) <= P50 && both.percentile(990) <= P99;
         let verdict = if reached { "reached" } else { "MISSED" };
         println!(
             "goal p50 {} ms, p99 {} ms: {verdict}",
