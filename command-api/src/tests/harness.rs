@@ -213,6 +213,8 @@ impl Api {
             poll: self.state.settings.poll,
             ..Settings::default()
         };
+        // As a process that is gone: its connections, and what they were cut off in, go with it.
+        drop(self);
         Self::open(
             folder,
             clock,
