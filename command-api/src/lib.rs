@@ -29,6 +29,7 @@ pub mod process_managers;
 pub mod reservations;
 pub mod routes;
 pub mod state;
+mod tables;
 pub mod taken_seats;
 #[cfg(test)]
 mod testing;

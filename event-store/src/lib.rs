@@ -18,6 +18,7 @@ pub mod relay;
 pub mod seals;
 pub mod security_log;
 pub mod snapshot;
+pub mod sqlite_file;
 #[cfg(test)]
 mod testing;
 pub mod timers;

@@ -9,12 +9,10 @@ use super::{
     Credentials, Error, MAX_SESSIONS_PER_CUSTOMER, NewSession, Rotated, Rotation, as_limit,
     unavailable,
 };
-use crate::postgres::{self, Database};
-
-/// The schema's steps, in order; a step's version is its place, from 1.
-const MIGRATIONS: [&str; 1] = [include_str!(
-    "../../migrations/postgres/credentials/0001_create_credentials.sql"
-)];
+use crate::{
+    postgres::{self, Database},
+    tables::Tables,
+};
 
 /// The text of a statement in `sql/postgres`.
 macro_rules! sql {
@@ -22,6 +20,16 @@ macro_rules! sql {
         include_str!(concat!("../../sql/postgres/", $name, ".sql"))
     };
 }
+
+const TABLES: Tables = Tables {
+    of: "credentials",
+    create_schema: sql!("create_credentials_schema"),
+    read_version: sql!("read_credentials_version"),
+    insert_version: sql!("insert_credentials_version"),
+    steps: &[include_str!(
+        "../../migrations/postgres/credentials/0001_create_credentials.sql"
+    )],
+};
 
 /// Credentials in a Postgres database that others use too.
 #[derive(Debug)]
@@ -36,7 +44,9 @@ impl PostgresCredentials {
     /// [`Error::Unavailable`], [`Error::Refused`] where the tables are newer than this program.
     pub async fn open(urls: &str) -> Result<Self, Error> {
         let database = Database::open(urls, "frontrow credentials").await?;
-        migrate(&database).await?;
+        TABLES
+            .migrate_postgres(&database, sql!("lock_credentials_schema"))
+            .await?;
         Ok(Self { database })
     }
 
@@ -75,42 +85,6 @@ impl PostgresCredentials {
 }
 
 type Statement<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
-
-/// Applies the steps that the database lacks. The log's migrations have their table to themselves; these have theirs.
-async fn migrate(database: &Database) -> Result<(), Error> {
-    let mut transaction = database.begin().await?;
-    sqlx::query(sql!("lock_credentials_schema"))
-        .execute(&mut *transaction)
-        .await
-        .map_err(unavailable)?;
-    sqlx::raw_sql(sql!("create_credentials_schema"))
-        .execute(&mut *transaction)
-        .await
-        .map_err(unavailable)?;
-    let version: i64 = sqlx::query_scalar(sql!("read_credentials_version"))
-        .fetch_one(&mut *transaction)
-        .await
-        .map_err(unavailable)?;
-    let done = usize::try_from(version).map_err(unavailable)?;
-    if done > MIGRATIONS.len() {
-        return Err(Error::Refused(format!(
-            "the tables of credentials have schema {done}, newer than this program's {}",
-            MIGRATIONS.len()
-        )));
-    }
-    for (step, migration) in (1_i64..).zip(MIGRATIONS).skip(done) {
-        sqlx::raw_sql(migration)
-            .execute(&mut *transaction)
-            .await
-            .map_err(unavailable)?;
-        sqlx::query(sql!("insert_credentials_version"))
-            .bind(step)
-            .execute(&mut *transaction)
-            .await
-            .map_err(unavailable)?;
-    }
-    transaction.commit().await.map_err(unavailable)
-}
 
 async fn open_session(
     connection: &mut PgConnection,

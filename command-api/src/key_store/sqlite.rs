@@ -4,26 +4,18 @@ use std::{
     fs::OpenOptions,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{
-    SqlitePool,
-    migrate::MigrateError,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
-};
+use event_store::sqlite_file;
+use sqlx::{SqlitePool, migrate::MigrateError};
 use uuid::Uuid;
 
 use super::{Error, KEY_BYTES, Key, KeyStore, MAX_NAME_BYTES};
 
-/// How long a statement waits for another connection's write.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Reads are one row by key, writes are rare.
 const CONNECTIONS: u32 = 4;
-/// How long a request waits for one of them: it is refused while its client still listens.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A key store in one SQLite file.
 #[derive(Debug, Clone)]
@@ -38,18 +30,10 @@ impl SqliteKeyStore {
     /// [`Error::Unavailable`], [`Error::Refused`] where the schema is newer than this program.
     pub async fn open(path: &Path) -> Result<Self, Error> {
         create_private(path)?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .journal_mode(SqliteJournalMode::Wal)
-            // A key must be as durable as the events that are encrypted under it.
-            .synchronous(SqliteSynchronous::Full)
-            // What is deleted is overwritten with zeroes: a destroyed key must not linger in free pages.
-            .pragma("secure_delete", "ON")
-            .busy_timeout(BUSY_TIMEOUT);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options)
+        // A key is as durable as the events that are encrypted under it. What is deleted is overwritten with zeroes: a destroyed key
+        // must not linger in free pages.
+        let options = sqlite_file::options(path).pragma("secure_delete", "ON");
+        let pool = sqlite_file::pool(options, CONNECTIONS)
             .await
             .map_err(unavailable)?;
         sqlx::migrate!("migrations/sqlite/key_store")

@@ -20,12 +20,10 @@ use super::{
     Batch, Counts, Delivery, Disabled, EMAIL_LANE, Error, Ledger, Notification, Outcome, Place,
     Webhook, as_limit, as_position, unavailable,
 };
-use crate::postgres::{self, Database};
-
-/// The schema's steps, in order; a step's version is its place, from 1.
-const MIGRATIONS: [&str; 1] = [include_str!(
-    "../../migrations/postgres/notifications/0001_create_notifications.sql"
-)];
+use crate::{
+    postgres::{self, Database},
+    tables::Tables,
+};
 
 /// The text of a statement in `sql/postgres`.
 macro_rules! sql {
@@ -40,6 +38,16 @@ macro_rules! sql {
 }
 use sql;
 
+const TABLES: Tables = Tables {
+    of: "notifications",
+    create_schema: sql!("create_notifications_schema"),
+    read_version: sql!("read_notifications_version"),
+    insert_version: sql!("insert_notifications_version"),
+    steps: &[include_str!(
+        "../../migrations/postgres/notifications/0001_create_notifications.sql"
+    )],
+};
+
 /// The ledger in a Postgres database that others use too.
 #[derive(Debug)]
 pub struct PostgresLedger {
@@ -53,7 +61,9 @@ impl PostgresLedger {
     /// [`Error::Unavailable`], [`Error::Refused`] where the tables are newer than this program.
     pub async fn open(urls: &str) -> Result<Self, Error> {
         let database = Database::open(urls, "frontrow notifications").await?;
-        migrate(&database).await?;
+        TABLES
+            .migrate_postgres(&database, sql!("lock_notifications_schema"))
+            .await?;
         Ok(Self { database })
     }
 
@@ -102,42 +112,6 @@ impl PostgresLedger {
 }
 
 type Statement<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
-
-/// Applies the steps that the database lacks. The log's migrations have their table to themselves; these have theirs.
-async fn migrate(database: &Database) -> Result<(), Error> {
-    let mut transaction = database.begin().await?;
-    sqlx::query(sql!("lock_notifications_schema"))
-        .execute(&mut *transaction)
-        .await
-        .map_err(unavailable)?;
-    sqlx::raw_sql(sql!("create_notifications_schema"))
-        .execute(&mut *transaction)
-        .await
-        .map_err(unavailable)?;
-    let version: i64 = sqlx::query_scalar(sql!("read_notifications_version"))
-        .fetch_one(&mut *transaction)
-        .await
-        .map_err(unavailable)?;
-    let done = usize::try_from(version).map_err(unavailable)?;
-    if done > MIGRATIONS.len() {
-        return Err(Error::Refused(format!(
-            "the tables of notifications have schema {done}, newer than this program's {}",
-            MIGRATIONS.len()
-        )));
-    }
-    for (step, migration) in (1_i64..).zip(MIGRATIONS).skip(done) {
-        sqlx::raw_sql(migration)
-            .execute(&mut *transaction)
-            .await
-            .map_err(unavailable)?;
-        sqlx::query(sql!("insert_notifications_version"))
-            .bind(step)
-            .execute(&mut *transaction)
-            .await
-            .map_err(unavailable)?;
-    }
-    transaction.commit().await.map_err(unavailable)
-}
 
 #[async_trait]
 impl Ledger for PostgresLedger {

@@ -2,15 +2,13 @@
 
 mod rows;
 
-use std::{future::ready, path::Path, time::Duration};
+use std::path::Path;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use event_store::sqlite_file;
 use serde_json::{Value, json};
-use sqlx::{
-    Database, Row, Sqlite, SqliteConnection, SqlitePool, Transaction, TransactionManager,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
-};
+use sqlx::{Row, Sqlite, SqlitePool, Transaction};
 use uuid::Uuid;
 
 pub(super) use self::rows::{delivery, notification, webhook};
@@ -19,20 +17,10 @@ use super::{
     Batch, Counts, Delivery, Disabled, EMAIL_LANE, Error, Ledger, Notification, Outcome, Place,
     Webhook, as_limit, as_position, unavailable,
 };
+use crate::tables::Tables;
 
-/// How long a write waits for its turn: the log's committer writes all the time, but each time for milliseconds.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// One writer at a time anyway; the others read a customer's page each.
 const CONNECTIONS: u32 = 8;
-/// How long a request waits for one of them: it is refused while its client still listens.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
-/// Takes the write lock at once: a transaction that begins by reading could lose its turn in the middle.
-const BEGIN: &str = "BEGIN IMMEDIATE";
-
-/// The schema's steps, in order; a step's version is its place, from 1.
-const MIGRATIONS: [&str; 1] = [include_str!(
-    "../../migrations/sqlite/notifications/0001_create_notifications.sql"
-)];
 
 /// The text of a statement in `sql/sqlite`.
 macro_rules! sql {
@@ -40,6 +28,16 @@ macro_rules! sql {
         include_str!(concat!("../../sql/sqlite/", $name, ".sql"))
     };
 }
+
+const TABLES: Tables = Tables {
+    of: "notifications",
+    create_schema: sql!("create_notifications_schema"),
+    read_version: sql!("read_notifications_version"),
+    insert_version: sql!("insert_notifications_version"),
+    steps: &[include_str!(
+        "../../migrations/sqlite/notifications/0001_create_notifications.sql"
+    )],
+};
 
 /// The ledger in an SQLite file that others use too.
 #[derive(Debug, Clone)]
@@ -53,20 +51,11 @@ impl SqliteLedger {
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Refused`] where the tables are newer than this program.
     pub async fn open(path: &Path) -> Result<Self, Error> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY_TIMEOUT);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .before_acquire(|connection, _| Box::pin(ready(Ok(is_idle(connection)))))
-            .connect_with(options)
+        let options = sqlite_file::options(path).create_if_missing(true);
+        let pool = sqlite_file::pool(options, CONNECTIONS)
             .await
             .map_err(unavailable)?;
-        migrate(&pool).await?;
+        TABLES.migrate_sqlite(&pool).await?;
         Ok(Self { pool })
     }
 
@@ -80,46 +69,11 @@ impl SqliteLedger {
     }
 
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>, Error> {
-        self.pool.begin_with(BEGIN).await.map_err(unavailable)
-    }
-}
-
-/// Whether the connection has ended its last transaction. SQLite rolls back by itself on a full disk; sqlx then fails to, and goes
-/// on counting that transaction: such a connection would refuse every other one.
-fn is_idle(connection: &SqliteConnection) -> bool {
-    <Sqlite as Database>::TransactionManager::get_transaction_depth(connection) == 0
-}
-
-/// Applies the steps that the file lacks. The log's migrations have their table to themselves; these have theirs.
-async fn migrate(pool: &SqlitePool) -> Result<(), Error> {
-    let mut transaction = pool.begin_with(BEGIN).await.map_err(unavailable)?;
-    sqlx::query(sql!("create_notifications_schema"))
-        .execute(&mut *transaction)
-        .await
-        .map_err(unavailable)?;
-    let version: i64 = sqlx::query_scalar(sql!("read_notifications_version"))
-        .fetch_one(&mut *transaction)
-        .await
-        .map_err(unavailable)?;
-    let done = usize::try_from(version).map_err(unavailable)?;
-    if done > MIGRATIONS.len() {
-        return Err(Error::Refused(format!(
-            "the tables of notifications have schema {done}, newer than this program's {}",
-            MIGRATIONS.len()
-        )));
-    }
-    for (step, migration) in (1_i64..).zip(MIGRATIONS).skip(done) {
-        sqlx::raw_sql(migration)
-            .execute(&mut *transaction)
+        self.pool
+            .begin_with(sqlite_file::BEGIN)
             .await
-            .map_err(unavailable)?;
-        sqlx::query(sql!("insert_notifications_version"))
-            .bind(step)
-            .execute(&mut *transaction)
-            .await
-            .map_err(unavailable)?;
+            .map_err(unavailable)
     }
-    transaction.commit().await.map_err(unavailable)
 }
 
 #[async_trait]

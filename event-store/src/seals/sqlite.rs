@@ -1,28 +1,20 @@
 //! ADAPTER: the seals in the log's SQLite file, on connections of their own. A seal holds the write lock for a millisecond or two.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use async_trait::async_trait;
 use chrono::DateTime;
-use sqlx::{
-    Row, SqlitePool,
-    sqlite::{
-        SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
-    },
-};
+use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
 
 use super::{Seal, SealedHead, Seals, tile_bytes, to_i64, to_root, to_tile, to_u64};
 use crate::{
     log::Error,
     seals::merkle::{TileId, Tiles},
+    sqlite_file,
 };
 
-/// How long a write waits for its turn: the log's committer writes all the time, but each time for milliseconds.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// One sealer, and those who ask for proofs.
 const CONNECTIONS: u32 = 4;
-/// How long a caller waits for one of them.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The seals in an SQLite file.
 #[derive(Debug)]
@@ -36,18 +28,10 @@ impl SqliteSeals {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn open(path: &Path) -> Result<Self, Error> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY_TIMEOUT);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(sqlx::ConnectOptions::disable_statement_logging(options));
-        Ok(Self {
-            pool: pool.await.map_err(|e| unavailable(&e))?,
-        })
+        let pool = sqlite_file::pool(sqlite_file::options(path), CONNECTIONS)
+            .await
+            .map_err(|e| unavailable(&e))?;
+        Ok(Self { pool })
     }
 }
 
@@ -55,7 +39,7 @@ impl SqliteSeals {
 impl Seals for SqliteSeals {
     async fn seal(&self, seal: Seal) -> Result<bool, Error> {
         let store = async {
-            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            let mut transaction = self.pool.begin_with(sqlite_file::BEGIN).await?;
             let moved = sqlx::query(include_str!("../../sql/sqlite/advance_seal.sql"))
                 .bind(to_i64(seal.on))
                 .bind(to_i64(seal.head.size))

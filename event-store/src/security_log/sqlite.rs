@@ -1,21 +1,14 @@
 //! ADAPTER: the security log in the log's SQLite file.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{
-    Row, SqlitePool,
-    sqlite::{
-        SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
-    },
-};
+use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
 
 use super::{Entry, Filter, NewEntry, SecurityLog, as_limit, to_i64};
-use crate::log::Error;
+use crate::{log::Error, sqlite_file};
 
-/// How long a write waits for its turn: the log's committer writes all the time, but each time for milliseconds.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// One recorder, and auditors.
 const CONNECTIONS: u32 = 2;
 
@@ -31,17 +24,10 @@ impl SqliteSecurityLog {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn open(path: &Path) -> Result<Self, Error> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY_TIMEOUT);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .connect_with(sqlx::ConnectOptions::disable_statement_logging(options));
-        Ok(Self {
-            pool: pool.await.map_err(|e| unavailable(&e))?,
-        })
+        let pool = sqlite_file::pool(sqlite_file::options(path), CONNECTIONS)
+            .await
+            .map_err(|e| unavailable(&e))?;
+        Ok(Self { pool })
     }
 }
 
