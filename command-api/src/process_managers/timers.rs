@@ -21,8 +21,11 @@ const BATCH: usize = 256;
 const MAX_WAITING: usize = 10_000;
 /// Most streams handled at the same time: each waits for commits that serve all of them together.
 const CONCURRENCY: usize = 64;
-/// Least time between two looks at the log, however fast it grows: bounds both the load and how late a timer is served.
+/// Least time between two looks at the log: bounds both the load and how late a timer is served.
 const PAUSE: Duration = Duration::from_millis(20);
+/// The same where all that happened is that the log has grown: few commits set a timer, and most of those come due later. How late a timer is
+/// served that is set for now.
+const PAUSE_ON_NEWS: Duration = Duration::from_millis(100);
 /// Pause before the second try.
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
 /// Longest pause between two tries.
@@ -92,8 +95,9 @@ impl<'a, E: Display, H: Fn(StreamId) -> BoxFuture<'a, Result<(), E>>> Timers<'_,
                     idle: self.core.settings.poll,
                 }
             });
-            let soonest = Instant::now() + PAUSE;
-            let mut next = soonest.max(Instant::now() + due.idle);
+            let looked = Instant::now();
+            let (soonest, on_news) = (looked + PAUSE, looked + PAUSE_ON_NEWS);
+            let mut next = soonest.max(looked + due.idle);
             under_way.extend(due.ready.into_iter().map(|stream| self.begin(stream)));
             while Instant::now() < next {
                 tokio::select! {
@@ -103,7 +107,7 @@ impl<'a, E: Display, H: Fn(StreamId) -> BoxFuture<'a, Result<(), E>>> Timers<'_,
                         next = soonest;
                     }
                     // A closed channel means that the log is being closed: the poll goes on.
-                    Ok(()) = head.changed(), if next > soonest => next = soonest,
+                    Ok(()) = head.changed(), if next > on_news => next = on_news,
                     () = sleep_until(next) => {}
                 }
             }

@@ -16,10 +16,10 @@ use std::{
 
 use futures::future::join_all;
 use sqlx::{
-    ConnectOptions, Connection, PgConnection, PgPool,
+    ConnectOptions, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::timeout};
 
 use super::{
     Access, Durability, Options,
@@ -32,6 +32,9 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a client that stalls in a transaction may hold its locks, in milliseconds.
 const IDLE_IN_TRANSACTION_MS: &str = "10000";
+
+/// How long a server may take to tell its timeline before a new connection is tried.
+const ASK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The server that holds the log now.
 #[derive(Debug, Clone)]
@@ -57,6 +60,8 @@ pub(crate) struct Servers {
     /// The newest timeline of any server that answered.
     newest: AtomicU64,
     looking: Mutex<()>,
+    /// A connection to each candidate, by which it is asked for its timeline time and again: opening one costs a server a process.
+    probes: Mutex<Vec<Option<PgConnection>>>,
 }
 
 impl Servers {
@@ -70,6 +75,7 @@ impl Servers {
         let found = found?;
         let server = found.into_server(&options, 1);
         Ok(Arc::new(Self {
+            probes: Mutex::new(candidates.iter().map(|_| None).collect()),
             candidates,
             options,
             current: RwLock::new(server),
@@ -113,12 +119,9 @@ impl Servers {
 
     /// Asks all for their timelines.
     pub(super) async fn survey(&self) {
-        let timelines = self.candidates.iter().map(async |candidate| {
-            let mut connection = connect(candidate).await?;
-            let settings = settings(&mut connection).await?;
-            drop(connection.close().await);
-            Ok::<_, Error>(settings.timeline)
-        });
+        let mut probes = self.probes.lock().await;
+        let asked = self.candidates.iter().zip(probes.iter_mut());
+        let timelines = asked.map(async |(candidate, probe)| ask(candidate, probe).await);
         // Who does not answer tells nothing.
         let timelines = join_all(timelines).await.into_iter().flatten();
         self.newest
@@ -223,10 +226,13 @@ pub(super) struct Writer {
 impl Found {
     fn into_server(self, options: &Options, generation: u64) -> Server {
         let lock_ms = options.lock_timeout.as_millis().to_string();
-        let reading = self
-            .candidate
-            .clone()
-            .options([("jit", "off"), ("lock_timeout", &*lock_ms)]);
+        // As the writer's: only index probes, planned once.
+        let reading = self.candidate.clone().options([
+            ("jit", "off"),
+            ("enable_seqscan", "off"),
+            ("plan_cache_mode", "force_generic_plan"),
+            ("lock_timeout", &*lock_ms),
+        ]);
         let pool = PgPoolOptions::new()
             .max_connections(options.read_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -240,6 +246,20 @@ impl Found {
             names_standby: self.names_standby,
         }
     }
+}
+
+/// A server's timeline, asked over the connection of last time where it is still good.
+async fn ask(candidate: &PgConnectOptions, probe: &mut Option<PgConnection>) -> Result<u64, Error> {
+    if let Some(mut connection) = probe.take()
+        && let Ok(Ok(settings)) = timeout(ASK_TIMEOUT, settings(&mut connection)).await
+    {
+        *probe = Some(connection);
+        return Ok(settings.timeline);
+    }
+    let mut connection = connect(candidate).await?;
+    let settings = settings(&mut connection).await?;
+    *probe = Some(connection);
+    Ok(settings.timeline)
 }
 
 fn parse(url: &str, durability: Durability) -> Result<PgConnectOptions, Error> {
