@@ -176,6 +176,13 @@ pub struct SeatMapToFollow {
 /// The port. See the crate's documentation for the contract.
 #[async_trait]
 pub trait ReadModel: Send + Sync + fmt::Debug {
+    /// What tells this store from every other, however it is reached and whichever of its servers takes writes: those who project into it
+    /// share partitions among themselves alone.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    async fn identity(&self) -> Result<String, Error>;
+
     /// The checkpoints of `versions`, as the writer's own store has them; without `versions` those of the live ones, as readers
     /// see them.
     ///

@@ -37,16 +37,20 @@ use crate::{
     sealing,
 };
 
-/// The group of all projection workers of one system.
+/// The beginning of the name of the group of all projection workers of one read model.
 const WORKERS: &str = "frontrow.projections";
 
 impl Parts {
     pub(super) async fn start_projections(&self, served: &mut Served) -> anyhow::Result<()> {
+        let read_model = self.adapters.read_model(Access::ReadWrite).await?;
+        // Workers of another read model would take partitions from this one's and project them elsewhere.
+        let identity = read_model.identity().await;
+        let identity = identity.context("the read model's identity can't be read")?;
         let deps = projections::Deps {
             bus: self.adapters.bus().await?,
-            read_model: self.adapters.read_model(Access::ReadWrite).await?,
+            read_model,
             progress: self.progress.clone(),
-            group: Some(WORKERS.to_owned()),
+            group: Some(format!("{WORKERS}.{identity}")),
             log: Some(self.log_source()),
             clock: self.clock.clone(),
         };

@@ -55,6 +55,8 @@ async fn states(model: &dyn ReadModel) -> Result<Vec<(u32, VersionState)>, Strin
 /// # Errors
 /// What was found wrong.
 pub async fn writes_to_a_version_are_in_no_other(model: &dyn ReadModel) -> Result<(), String> {
+    let identity = works(model.identity().await)?;
+    holds(!identity.is_empty(), || "a store without a name".to_owned())?;
     let first = |projection: ProjectionId| Version {
         projection,
         version: 1,

@@ -108,6 +108,11 @@ fn counted(number: i32) -> Result<u32, Error> {
 
 #[async_trait]
 impl ReadModel for PostgresReadModel {
+    async fn identity(&self) -> Result<String, Error> {
+        let id = sqlx::query_scalar(statements::SELECT_STORE);
+        id.fetch_one(&self.readers).await.map_err(failed)
+    }
+
     async fn checkpoints(&self, versions: Option<&Versions>) -> Result<Vec<Checkpoint>, Error> {
         read::checkpoints(&self.readers, versions).await
     }

@@ -75,6 +75,7 @@ statements! {
     SELECT_SHOW = "select_show";
     SELECT_SHOWS = "select_shows";
     SELECT_SHOWS_OF_CONCERT = "select_shows_of_concert";
+    SELECT_STORE = "select_store";
     SELECT_STUCK_SAGAS = "select_stuck_sagas";
     SELECT_TRANSACTIONS_OF_CUSTOMER = "select_transactions_of_customer";
     SELECT_VERSIONS = "select_versions";

@@ -251,6 +251,10 @@ fn report(before: &View, now: &View) {
 
 #[async_trait]
 impl ReadModel for Replicated {
+    async fn identity(&self) -> Result<String, Error> {
+        self.on_primary(|model| model.identity()).await
+    }
+
     async fn checkpoints(&self, versions: Option<&Versions>) -> Result<Vec<Checkpoint>, Error> {
         match versions {
             None => self.read(|model| model.checkpoints(None)).await,

@@ -145,6 +145,11 @@ fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, Error> {
 
 #[async_trait]
 impl ReadModel for SqliteReadModel {
+    async fn identity(&self) -> Result<String, Error> {
+        let id = sqlx::query_scalar(statements::SELECT_STORE);
+        id.fetch_one(&self.readers).await.map_err(failed)
+    }
+
     async fn checkpoints(&self, versions: Option<&Versions>) -> Result<Vec<Checkpoint>, Error> {
         read::checkpoints(&self.readers, versions).await
     }

@@ -205,6 +205,10 @@ impl Faulty {
 
 #[async_trait]
 impl ReadModel for Faulty {
+    async fn identity(&self) -> Result<String, Error> {
+        self.inner.identity().await
+    }
+
     async fn checkpoints(&self, versions: Option<&Versions>) -> Result<Vec<Checkpoint>, Error> {
         self.inner.checkpoints(versions).await
     }
