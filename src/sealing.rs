@@ -1,8 +1,8 @@
 //! Sealing the log: the key, the copies of the heads, and the one process that does it.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use audit::seals::{
     copies::Copies,
     note::{SEALING_KEY_FILE, SealingKey, VerificationKey},
@@ -31,6 +31,7 @@ const LEASE: &str = "sealer";
 pub fn key(settings: &Settings) -> anyhow::Result<Option<SealingKey>> {
     let (path, origin) = (&settings.audit.sealing_key, &settings.audit.origin);
     if !path.is_empty() {
+        check_apart(path, &settings.auth.signing_key)?;
         return Ok(Some(SealingKey::read(Path::new(path), origin)?));
     }
     if !Port::Log.is_embedded(settings)? {
@@ -39,6 +40,20 @@ pub fn key(settings: &Settings) -> anyhow::Result<Option<SealingKey>> {
     data_folder::create(&settings.server.data)?;
     let path = settings.server.data.join(SEALING_KEY_FILE);
     Ok(Some(SealingKey::open(&path, origin)?))
+}
+
+/// Refuses to seal with the key that signs tokens: every command API has that one, and could sign heads then.
+fn check_apart(sealing: &str, signing: &str) -> anyhow::Result<()> {
+    if signing.is_empty() {
+        return Ok(());
+    }
+    if let (Ok(one), Ok(other)) = (fs::read(sealing), fs::read(signing)) {
+        ensure!(
+            one != other,
+            "audit.sealing_key ({sealing}) is the key of auth.signing_key: it must be one of its own"
+        );
+    }
+    Ok(())
 }
 
 /// Where heads are copied to.

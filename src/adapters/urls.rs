@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use hyper::Uri;
 
 use crate::config::Settings;
 
@@ -183,6 +184,7 @@ pub fn check(settings: &Settings) -> anyhow::Result<()> {
     for port in Port::ALL {
         port.is_embedded(settings)?;
     }
+    check_apart(settings)?;
     let replicas = &settings.read_model.replicas;
     if !replicas.is_empty() && Port::ReadModel.is_embedded(settings)? {
         bail!("read_model.replicas has replicas of a file: there are none");
@@ -195,6 +197,34 @@ pub fn check(settings: &Settings) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Refuses a read model in the log's database: it is thrown away and made anew, and its commits need not wait for the log's standby.
+fn check_apart(settings: &Settings) -> anyhow::Result<()> {
+    let (Store::Postgres(log), Store::Postgres(model)) = (
+        Store::of(Port::Log, settings)?,
+        Store::of(Port::ReadModel, settings)?,
+    ) else {
+        return Ok(());
+    };
+    let databases: Vec<_> = log.split(',').map(database).collect();
+    for url in model.split(',') {
+        let database = database(url);
+        if database.is_some() && databases.contains(&database) {
+            bail!(
+                "log.url and read_model.url both name the database {}: each needs one of its own",
+                shown(url)
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The server and the database that a URL names; `None` where it can't be read, which whoever opens it says.
+fn database(url: &str) -> Option<(String, u16, String)> {
+    let uri: Uri = url.trim().parse().ok()?;
+    let host = uri.host()?.to_owned();
+    Some((host, uri.port_u16().unwrap_or(5432), uri.path().to_owned()))
 }
 
 /// A URL as it may be shown: without its password.
@@ -223,5 +253,17 @@ mod tests {
             "postgres://a@h:1/d,postgres://b@i/d"
         );
         assert_eq!(shown("sqlite:log.db"), "sqlite:log.db");
+    }
+
+    #[test]
+    fn the_log_and_the_read_model_each_have_a_database_of_their_own() {
+        let mut settings = Settings::defaults();
+        "postgres://a@one/log,postgres://a@two:5432/log".clone_into(&mut settings.log.url);
+        "postgres://b:secret@two/log?application_name=x".clone_into(&mut settings.read_model.url);
+        let error = check(&settings).unwrap_err().to_string();
+        assert!(error.contains("postgres://b@two/log"), "{error}");
+        assert!(!error.contains("secret"), "{error}");
+        "postgres://b@two/model".clone_into(&mut settings.read_model.url);
+        check(&settings).unwrap();
     }
 }

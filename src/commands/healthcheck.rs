@@ -30,7 +30,8 @@ pub(super) fn run(settings: &Settings, arguments: &Healthcheck) -> anyhow::Resul
     match answer {
         Ok(Ok(reply)) if reply.status.is_success() => Ok(ExitCode::SUCCESS),
         Ok(Ok(reply)) => bail!(
-            "{addr} is not ready: {}",
+            "{addr} is not ready: GET /readyz answered {}: {}",
+            reply.status,
             String::from_utf8_lossy(&reply.body)
         ),
         Ok(Err(failure)) => bail!("{addr} does not answer: {failure}"),

@@ -7,7 +7,7 @@ use std::{
     collections::HashMap, net::SocketAddr, ops::RangeInclusive, path::PathBuf, time::Duration,
 };
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use clap::ValueEnum;
 use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
@@ -268,7 +268,18 @@ impl Settings {
             .add_source(environment)
             .build()
             .and_then(Config::try_deserialize)
+            .map_err(|error| anyhow!(without_excerpt(&error.to_string())))
             .context("the configuration can't be used")?;
+        // A variable that is set to nothing is a list with nothing in it.
+        for list in [
+            &mut settings.read_model.replicas,
+            &mut settings.auth.trusted_keys,
+            &mut settings.limits.trusted_proxies,
+            &mut settings.limits.exempt,
+            &mut settings.notifications.webhook_networks,
+        ] {
+            list.retain(|item| !item.is_empty());
+        }
         let (server, log) = (&mut settings.server, &mut settings.log);
         set(&mut server.listen, overrides.listen);
         set(&mut server.data, overrides.data);
@@ -375,6 +386,16 @@ impl Executor {
             snapshot_every: self.snapshot_every,
         }
     }
+}
+
+/// What is wrong, without the lines of the file that a parser quotes: they may hold a password.
+fn without_excerpt(error: &str) -> String {
+    let is_excerpt = |line: &&str| {
+        let gutter = line.split('|').next().unwrap_or_default();
+        line.contains('|') && gutter.chars().all(|c| c == ' ' || c.is_ascii_digit())
+    };
+    let told = error.lines().filter(|line| !is_excerpt(line));
+    told.collect::<Vec<_>>().join("\n")
 }
 
 fn set<T>(setting: &mut T, outranked_by: Option<T>) {

@@ -24,6 +24,10 @@ fn the_environment_outranks_the_defaults() {
     assert_eq!(settings.executor.batch, 7);
     let settings = with("FRONTROW__AUTH__TRUSTED_KEYS", "a.pem,keys").unwrap();
     assert_eq!(settings.auth.trusted_keys, ["a.pem", "keys"]);
+    let settings = with("FRONTROW__AUTH__TRUSTED_KEYS", "").unwrap();
+    assert!(settings.auth.trusted_keys.is_empty());
+    let settings = with("FRONTROW__READ_MODEL__REPLICAS", "").unwrap();
+    assert!(settings.read_model.replicas.is_empty());
 }
 
 #[test]
@@ -161,4 +165,22 @@ fn compose_starts_every_role_and_no_other() {
         role.parse::<Roles>().unwrap();
         assert!(text.contains(&format!("\n  {role}:\n")), "{role}");
     }
+}
+
+#[test]
+fn a_file_that_can_t_be_read_is_not_quoted() {
+    let file = std::env::temp_dir().join(format!("frontrow-config-{}.toml", uuid::Uuid::now_v7()));
+    std::fs::write(
+        &file,
+        "[log]\nurl = \"postgres://a:secret@h/log\nmore = 1\n",
+    )
+    .unwrap();
+    let overrides = Overrides {
+        config: Some(file.clone()),
+        ..Overrides::default()
+    };
+    let error = format!("{:#}", Settings::join(overrides, None).unwrap_err());
+    std::fs::remove_file(&file).unwrap();
+    assert!(error.contains("line 2"), "{error}");
+    assert!(!error.contains("secret"), "{error}");
 }
