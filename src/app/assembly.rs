@@ -183,6 +183,12 @@ impl Parts {
         let log = self.adapters.security_log().await?;
         let following = &self.stages.following;
         let (recorder, keeper) = Recorder::new(log, following.end.clone());
+        // It ends once nobody can tell it anything any more, which is when the requests have ended.
+        let end = following.end.clone();
+        let keeper = async move {
+            keeper.await;
+            end.cancelled().await;
+        };
         following.run("the security log", &self.health, keeper);
         let clock = self.clock.clone();
         let tell = move |told: Told| {

@@ -68,7 +68,9 @@ impl Connector {
         match self.connect().await {
             Ok((connection, run)) => {
                 state.number += 1;
-                state.failed = None;
+                if state.failed.take().is_some() {
+                    tracing::info!("the waiting room's server answers again");
+                }
                 let live = Live {
                     connection,
                     run,
@@ -79,6 +81,10 @@ impl Connector {
             }
             Err(error) => {
                 let reason = error.to_string();
+                // Told once, not by each customer who asks.
+                if state.failed.is_none() {
+                    tracing::warn!(error = reason, "the waiting room's server can't be used");
+                }
                 state.failed = Some((Instant::now(), reason.clone()));
                 Err(Error::Unavailable(reason))
             }

@@ -88,11 +88,16 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        debug!(%error, reason, "a client of the brokers met an error");
+        met(&error, reason);
     }
 }
 
 impl ConsumerContext for Context {}
+
+/// An error outside of any call, as the end of a partition and a broker that is away for a while are: calls tell what matters.
+pub(crate) fn met(error: &KafkaError, reason: &str) {
+    debug!(%error, reason, "a client of the brokers met an error");
+}
 
 /// A log line of the library. What it calls an error is mostly a broker that is away for a while.
 pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, text: &str) {

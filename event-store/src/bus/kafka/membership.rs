@@ -13,6 +13,7 @@ use rdkafka::{
     ClientContext, TopicPartitionList,
     config::{FromClientConfigAndContext, RDKafkaLogLevel},
     consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance},
+    error::KafkaError,
 };
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
@@ -117,6 +118,10 @@ impl Shares {
 impl ClientContext for Shares {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
         client::log(level, facility, text);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        client::met(&error, reason);
     }
 }
 

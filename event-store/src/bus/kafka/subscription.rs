@@ -67,6 +67,10 @@ impl ClientContext for Watched {
         client::log(level, facility, text);
     }
 
+    fn error(&self, error: KafkaError, reason: &str) {
+        client::met(&error, reason);
+    }
+
     fn stats(&self, statistics: Statistics) {
         let partitions = statistics
             .topics
