@@ -56,6 +56,16 @@ fn check_apart(sealing: &str, signing: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Public halves of the keys that signed heads before the present one.
+///
+/// # Errors
+/// A text that is no key.
+pub fn replaced(settings: &Settings) -> anyhow::Result<Vec<VerificationKey>> {
+    let keys = settings.audit.replaced_keys.iter();
+    keys.map(|key| key.parse().context("audit.replaced_keys can't be used"))
+        .collect()
+}
+
 /// Where heads are copied to.
 pub fn copies(settings: &Settings) -> Copies {
     Copies::new(settings.server.data.join(&settings.audit.heads_file))
@@ -79,6 +89,7 @@ pub async fn sealer(
         log: adapters.log().await?.log.clone(),
         seals: adapters.seals().await?,
         key,
+        replaced: replaced(settings)?,
         copies,
         clock,
     })

@@ -78,6 +78,7 @@ impl World {
             log: log.clone(),
             seals: seals.clone(),
             key: Arc::new(key),
+            replaced: Vec::new(),
             copies: Copies::new(folder.join(HEADS_FILE)),
             clock: Arc::new(ManualClock::new(start())),
         };
@@ -157,6 +158,31 @@ fn append(number: u64) -> Append {
         commands: Vec::new(),
         claims: Vec::new(),
         recorded_at: start() + TimeDelta::microseconds(i64::try_from(number).unwrap()),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_is_sealed_on_by_its_own_key_or_one_that_replaces_it() {
+    for mut world in World::all("another sealing key").await {
+        world.grow(3).await;
+        let old = world.sealer.key.verification().clone();
+        let other = world.folder.join("another.pem");
+        let other = SealingKey::open(&other, "example.org/log").unwrap();
+        world.sealer.key = Arc::new(other);
+        world.log.append(vec![append(1_000)]).await.unwrap();
+        let refused = world.sealer.round().await;
+        assert!(
+            matches!(refused, Err(sealer::Error::OtherKey { .. })),
+            "{refused:?}"
+        );
+        assert_eq!(world.seals.newest().await.unwrap().unwrap().size, 3);
+
+        world.sealer.replaced = vec![old];
+        assert_eq!(world.sealer.round().await.unwrap().unwrap().size, 4);
+        // And the next one is on top of its own.
+        world.sealer.replaced.clear();
+        world.log.append(vec![append(1_001)]).await.unwrap();
+        assert_eq!(world.sealer.round().await.unwrap().unwrap().size, 5);
     }
 }
 

@@ -259,7 +259,7 @@ impl Adapters {
     /// A URL that names no adapter.
     pub async fn waiting_room(&self) -> anyhow::Result<Arc<dyn WaitingRoom>> {
         let open = || async {
-            let opened = waiting_room::open(&self.settings.waiting_room.url);
+            let opened = waiting_room::open(&self.settings.waiting_room.url).await;
             opened.with_context(|| self.unopened("the waiting room", Port::WaitingRoom))
         };
         self.waiting_room.get_or_try_init(open).await.cloned()

@@ -72,6 +72,7 @@ async fn seal(settings: &Settings) -> anyhow::Result<String> {
 async fn compare(settings: &Settings, arguments: &Seal) -> anyhow::Result<Report> {
     let mut keys = Vec::new();
     keys.extend(sealing::verification(settings)?);
+    keys.extend(sealing::replaced(settings)?);
     for key in &arguments.key {
         keys.push(key.parse::<VerificationKey>()?);
     }

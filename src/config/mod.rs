@@ -165,6 +165,8 @@ pub struct Audit {
     pub sealing_key: String,
     /// The public half of the key that signs heads, where it is not here.
     pub verification_key: String,
+    /// Public halves of keys that signed heads before.
+    pub replaced_keys: Vec<String>,
     /// Name of the log; empty: one made of the key.
     pub origin: String,
     /// Milliseconds.
@@ -260,6 +262,7 @@ impl Settings {
             .list_separator(",")
             .with_list_parse_key("read_model.replicas")
             .with_list_parse_key("auth.trusted_keys")
+            .with_list_parse_key("audit.replaced_keys")
             .with_list_parse_key("limits.trusted_proxies")
             .with_list_parse_key("limits.exempt")
             .with_list_parse_key("notifications.webhook_networks")
@@ -274,6 +277,7 @@ impl Settings {
         for list in [
             &mut settings.read_model.replicas,
             &mut settings.auth.trusted_keys,
+            &mut settings.audit.replaced_keys,
             &mut settings.limits.trusted_proxies,
             &mut settings.limits.exempt,
             &mut settings.notifications.webhook_networks,

@@ -14,7 +14,10 @@ use event_store::{
 use tokio::{task::spawn_blocking, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{copies::Copies, note::SealingKey};
+use super::{
+    copies::Copies,
+    note::{self, SealingKey, VerificationKey},
+};
 
 /// Events that one seal covers at most: half a megabyte of hashes in one transaction.
 const MAX_EVENTS: u64 = 16_384;
@@ -41,6 +44,15 @@ pub enum Error {
         /// What was found.
         why: String,
     },
+    /// The newest head is not of this key: heads of a key that nobody knows would make the log look changed.
+    #[error(
+        "the newest head is none of this sealing key's ({why}): set the key that it is signed with, or name that one's public half in \
+         audit.replaced_keys"
+    )]
+    OtherKey {
+        /// What is wrong with its signature.
+        why: note::Error,
+    },
     /// The log has a hole.
     #[error("the log has no event at position {0}")]
     Hole(u64),
@@ -64,6 +76,8 @@ pub struct Sealer {
     pub seals: Arc<dyn Seals>,
     /// What signs its heads.
     pub key: Arc<SealingKey>,
+    /// What signed them before.
+    pub replaced: Vec<VerificationKey>,
     /// Where they are copied to.
     pub copies: Copies,
     /// The time that heads are stored with.
@@ -79,7 +93,7 @@ impl Sealer {
                 let pause = match self.round().await {
                     Ok(Some(sealed)) if sealed.size < self.behind().await => BREATH,
                     Ok(_) => every,
-                    Err(error @ Error::Damaged { .. }) => {
+                    Err(error @ (Error::Damaged { .. } | Error::OtherKey { .. })) => {
                         tracing::error!(error = %chain(&error), "the log is not sealed: `frontrow audit seal --check` tells more");
                         RETRY.max(every)
                     }
@@ -113,6 +127,11 @@ impl Sealer {
     /// # Errors
     /// [`Error`].
     pub async fn round(&self) -> Result<Option<SealedHead>, Error> {
+        if let Some(head) = self.seals.newest().await? {
+            let own = self.key.verification().clone();
+            let keys: Vec<_> = [own].into_iter().chain(self.replaced.clone()).collect();
+            note::open(&head.note, &keys).map_err(|why| Error::OtherKey { why })?;
+        }
         let sealed = seal(&*self.log, &*self.seals, &self.key, self.clock.now()).await?;
         self.copy().await?;
         Ok(sealed)

@@ -357,10 +357,14 @@ pub trait WaitingRoom: Send + Sync + fmt::Debug {
 ///
 /// # Errors
 /// [`Error::Refused`] for an unknown scheme or a URL that can't be read. A server is not asked: it may come later.
-pub fn open(url: &str) -> Result<Arc<dyn WaitingRoom>, Error> {
+pub async fn open(url: &str) -> Result<Arc<dyn WaitingRoom>, Error> {
     match url.split_once(':') {
         Some(("memory", "")) => Ok(Arc::new(InProcessWaitingRoom::default())),
-        Some(("redis" | "rediss", _)) => Ok(Arc::new(RedisWaitingRoom::new(url)?)),
+        Some(("redis" | "rediss", _)) => {
+            let room = RedisWaitingRoom::new(url)?;
+            room.look().await;
+            Ok(Arc::new(room))
+        }
         _ => Err(Error::Refused(format!(
             "unknown waiting room {url:?}: known are memory: and redis://HOST:PORT"
         ))),

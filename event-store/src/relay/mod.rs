@@ -36,7 +36,7 @@ use crate::{
     Clock,
     bus::{
         self,
-        kafka::{self, topic},
+        kafka::{self, client::blocking, topic},
     },
     leases::{self, Lease, Leases},
     log::{EventLog, RecordedEvent},
@@ -167,6 +167,7 @@ impl From<bus::Error> for Error {
 /// # Errors
 /// [`Error::Diverged`], [`Error::Refused`]: trying again would not help.
 pub async fn run(deps: Deps, shutdown: CancellationToken) -> Result<(), Error> {
+    look(&deps).await;
     let (leases, holder) = (Arc::clone(&deps.leases), deps.holder);
     let (ends, failure) = (shutdown.child_token(), OnceLock::new());
     let term = |lease, stop| {
@@ -182,6 +183,21 @@ pub async fn run(deps: Deps, shutdown: CancellationToken) -> Result<(), Error> {
     };
     leases::lead(leases, LEASE, holder, ends.clone(), term).await;
     failure.into_inner().map_or(Ok(()), Err)
+}
+
+/// Whoever stands by looks at the topic once, too: what is configured wrongly is better told now than at a change of leader.
+async fn look(deps: &Deps) {
+    let options = deps.kafka.clone();
+    let looked = blocking(move || topic::check(&topic::client(&options)?, &options)).await;
+    match looked.map_err(Error::from) {
+        // The leader makes a topic that is not there, and says what else is away.
+        Ok(()) => {}
+        Err(error @ Error::Unavailable(_)) => info!(%error, "the topic was not looked at"),
+        Err(error) => {
+            error!(%error, "this process can't relay");
+            deps.status.fails(error.to_string());
+        }
+    }
 }
 
 /// One term, until `stop`: at the `shutdown`, what was sent is finished first; a lease that is lost throws it away.

@@ -40,6 +40,11 @@ impl RedisWaitingRoom {
         })
     }
 
+    /// Connects, so that a server that can't be used is told of before the first customer comes; it is no reason not to start.
+    pub(super) async fn look(&self) {
+        drop(self.connector.live().await);
+    }
+
     async fn call(
         &self,
         call: Call,

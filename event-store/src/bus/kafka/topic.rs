@@ -150,13 +150,13 @@ async fn create(options: &Options, topic: &str, partitions: u32) -> Result<(), E
 }
 
 /// A client that asks the brokers.
-pub(super) fn client(options: &Options) -> Result<AdminClient<Context>, Error> {
+pub(crate) fn client(options: &Options) -> Result<AdminClient<Context>, Error> {
     AdminClient::from_config_and_context(&client::config(options), Context)
         .map_err(client::unavailable)
 }
 
 /// Refuses a topic of the log that has another number of partitions than configured. Blocks.
-pub(super) fn check(admin: &AdminClient<Context>, options: &Options) -> Result<(), Error> {
+pub(crate) fn check(admin: &AdminClient<Context>, options: &Options) -> Result<(), Error> {
     let (topic, expected) = (&options.topic, options.partitions);
     match partitions(admin.inner(), topic)? {
         Some(found) if found == expected => Ok(()),

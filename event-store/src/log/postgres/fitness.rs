@@ -199,7 +199,7 @@ pub(super) async fn check_writable(
         if standbys == 0 {
             return Err(Error::Refused(format!(
                 "the log was promoted (it began in epoch {began}, the server is on timeline {timeline}) and has no \
-                 synchronous standby: give it one, or open it with single durability"
+                 synchronous standby: attach one and name it in synchronous_standby_names, or open it with single durability"
             )));
         }
     }
