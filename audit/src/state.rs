@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 use edge::{auth::Verifier, probes::Readiness};
-use event_store::{Clock, EventLog, bus::Bus, seals::Seals, security_log::SecurityLog};
+use event_store::{
+    Clock, EventLog, bus::Bus, refusals::Refusals, seals::Seals, security_log::SecurityLog,
+};
 use read_model::ReadModel;
 
-use crate::{error::Error, seals::note::VerificationKey};
+use crate::{error::Error, history::Sources, seals::note::VerificationKey};
 
 /// What the role is given.
 #[derive(Debug, Clone)]
@@ -24,6 +26,8 @@ pub struct Deps {
     pub verifier: Arc<Verifier>,
     /// Who signed in and who was refused.
     pub security: Arc<dyn SecurityLog>,
+    /// Commands that were refused.
+    pub refusals: Arc<dyn Refusals>,
     /// What proofs are made of; `None`: this installation signs no heads.
     pub sealing: Option<Sealing>,
 }
@@ -48,6 +52,15 @@ impl AppState {
     pub fn new(deps: Deps) -> Self {
         Self {
             deps: Arc::new(deps),
+        }
+    }
+
+    /// What histories are read from.
+    pub(crate) fn histories(&self) -> Sources<'_> {
+        Sources {
+            log: self.deps.log.as_ref(),
+            model: self.deps.read_model.as_ref(),
+            refusals: self.deps.refusals.as_ref(),
         }
     }
 

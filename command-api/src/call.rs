@@ -26,6 +26,7 @@ use crate::{
     deciding::{Deciding, Stored},
     error::{Refusal, refused},
     metrics,
+    refusals::Asked,
     state::{AppState, Deps},
 };
 
@@ -185,14 +186,18 @@ impl Deps {
         command: show::Command,
     ) -> Result<Executed<Show>, Problem> {
         let shows = &self.executors.shows;
+        let asked = Asked::of(&command);
         let sent = self.send::<Show>(name, shows, show_id, call, fingerprint, command);
         match sent.await {
             Ok(answer) => Ok(answer),
             Err(error) => {
                 let problem = refused(&error, self.clock.now());
-                let executor::Error::Refused { error, .. } = &error else {
+                let executor::Error::Refused { error, position } = &error else {
                     return Err(problem);
                 };
+                let refusal = (error, *position);
+                self.refusals
+                    .by_show((name, call), (show_id, asked), refusal, &problem);
                 Err(self.taken_seats.explain(show_id, error, problem).await)
             }
         }

@@ -26,6 +26,7 @@ pub mod payment_provider;
 pub mod personal_data;
 mod postgres;
 pub mod process_managers;
+pub mod refusals;
 pub mod reservations;
 pub mod routes;
 pub mod state;

@@ -19,6 +19,7 @@ use crate::{
     identity::Identity,
     notifications::{Feed, address::Reach},
     payment_provider::PaymentProviders,
+    refusals::RefusedCommands,
     reservations::Reservations,
     routes::Streams,
     taken_seats::TakenSeats,
@@ -145,6 +146,8 @@ pub struct Deps {
     pub taken_seats: TakenSeats,
     /// What customers are told, and who else is.
     pub notifications: Notifications,
+    /// Refused commands, for auditors.
+    pub refusals: RefusedCommands,
 }
 
 /// What customers are told, and who else is.

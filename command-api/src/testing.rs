@@ -1,13 +1,21 @@
 //! What the tests of this crate share.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use tokio_util::sync::CancellationToken;
+use event_store::{
+    Clock,
+    refusals::{Recorder, SqliteRefusals},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 use crate::{
     Notifications,
     notifications::{Feed, SqliteLedger},
+    refusals::RefusedCommands,
 };
 
 /// A folder that goes away with the test.
@@ -37,4 +45,17 @@ pub(crate) fn notifications(ledger: SqliteLedger, shutdown: &CancellationToken) 
         feed: Feed::new(Arc::new(ledger), shutdown.clone()),
         reach: Arc::default(),
     }
+}
+
+/// Where refused commands go: beside the log `path`, written by one of `tasks` until `shutdown`.
+pub(crate) async fn refusals(
+    path: &Path,
+    clock: &Arc<dyn Clock>,
+    tasks: &TaskTracker,
+    shutdown: &CancellationToken,
+) -> RefusedCommands {
+    let refusals = SqliteRefusals::open(path).await.unwrap();
+    let (recorder, keeper) = Recorder::new(Arc::new(refusals), shutdown.clone());
+    tasks.spawn(keeper);
+    RefusedCommands::new(recorder, clock.clone())
 }

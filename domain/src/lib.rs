@@ -17,6 +17,7 @@ pub mod operation;
 pub mod payment;
 pub mod point_account;
 pub mod points;
+pub mod refusal;
 pub mod schema;
 pub mod seating;
 pub mod show;

@@ -13,6 +13,7 @@ pub mod inbox;
 pub mod leases;
 pub mod log;
 pub mod metrics;
+pub mod refusals;
 #[cfg(feature = "kafka")]
 pub mod relay;
 pub mod seals;

@@ -30,6 +30,7 @@ const REFUSED: &str = "event_store_appends_refused_total";
 const BATCH_APPENDS: &str = "event_store_batch_appends";
 const COMMIT_SECONDS: &str = "event_store_commit_seconds";
 const QUEUE_DEPTH: &str = "event_store_queue_depth";
+const REFUSALS: &str = "event_store_refusals_total";
 
 /// Describes every metric of this crate to the recorder; call it once, after the recorder is installed.
 pub fn describe() {
@@ -67,6 +68,21 @@ pub fn describe() {
         Unit::Count,
         "Appends that waited when the last batch was closed, its own included"
     );
+    metrics::describe_counter!(
+        REFUSALS,
+        Unit::Count,
+        "Refused commands that were told of, by outcome: written (kept or counted), left_out (too many at once, or no store)"
+    );
+}
+
+/// Refusals were counted in their store, the first of each subject kept.
+pub(crate) fn refusals_written(refused: u64) {
+    counter!(REFUSALS, "outcome" => "written").increment(refused);
+}
+
+/// Refusals were not.
+pub(crate) fn refusals_left_out(refused: u64) {
+    counter!(REFUSALS, "outcome" => "left_out").increment(refused);
 }
 
 /// Describes what the relay and inboxes measure.

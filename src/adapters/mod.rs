@@ -26,8 +26,9 @@ use event_store::{
         postgres::{self, Access as LogAccess},
         sqlite,
     },
+    refusals::{self, Refusals},
     seals::{self, Seals},
-    security_log::{self, SecurityLog},
+    security_log::{self, LazySecurityLog, SecurityLog},
 };
 use read_model::{Access, ReadModel};
 use tokio::sync::OnceCell;
@@ -53,6 +54,7 @@ pub struct Adapters {
     read_model: OnceCell<Arc<dyn ReadModel>>,
     seals: OnceCell<Arc<dyn Seals>>,
     security_log: OnceCell<Arc<dyn SecurityLog>>,
+    refusals: OnceCell<Arc<dyn Refusals>>,
     waiting_room: OnceCell<Arc<dyn WaitingRoom>>,
 }
 
@@ -82,6 +84,7 @@ impl Adapters {
             read_model: OnceCell::new(),
             seals: OnceCell::new(),
             security_log: OnceCell::new(),
+            refusals: OnceCell::new(),
             waiting_room: OnceCell::new(),
         }
     }
@@ -163,6 +166,38 @@ impl Adapters {
             .security_log
             .get_or_try_init(|| self.patiently(Port::Log, lenient, open));
         log.await.cloned()
+    }
+
+    /// The same, to be written by a process that reads the log at most, and must not wait for the server that takes writes.
+    ///
+    /// # Errors
+    /// A URL that names no adapter.
+    pub fn security_log_once_used(&self) -> anyhow::Result<Arc<dyn SecurityLog>> {
+        let options = postgres::Options {
+            access: LogAccess::ReadWrite,
+            ..self.postgres()
+        };
+        Ok(Arc::new(LazySecurityLog::new(
+            self.url(Port::Log)?,
+            options,
+        )))
+    }
+
+    /// Commands that were refused, in the log's database.
+    ///
+    /// # Errors
+    /// A store that can't be reached, or one of a newer program.
+    pub async fn refusals(&self) -> anyhow::Result<Arc<dyn Refusals>> {
+        self.log().await?;
+        let open = || async {
+            let opened = refusals::open(&self.url(Port::Log)?, self.postgres()).await;
+            opened.with_context(|| self.unopened("the refusals in", Port::Log))
+        };
+        let lenient = self.access == LogAccess::ReadOnly;
+        let refusals = self
+            .refusals
+            .get_or_try_init(|| self.patiently(Port::Log, lenient, open));
+        refusals.await.cloned()
     }
 
     /// Password hashes and sessions, in the log's database.

@@ -17,14 +17,9 @@ use edge::{
     layers::LayersConfig,
     limits::Limits,
     probes::Readiness,
-    security::{Ear, Told},
     server::ServerConfig,
 };
-use event_store::{
-    Clock, SystemClock,
-    log::postgres::Access,
-    security_log::{NewEntry, Recorder},
-};
+use event_store::{Clock, SystemClock, log::postgres::Access};
 use projections::Progress;
 use tokio::net::TcpListener;
 use uuid::Uuid;
@@ -41,7 +36,7 @@ use crate::{
 };
 
 /// The roles that write into the log's database.
-const APPENDS: [Role; 3] = [Role::CommandApi, Role::ProcessManagers, Role::Relay];
+pub(super) const APPENDS: [Role; 3] = [Role::CommandApi, Role::ProcessManagers, Role::Relay];
 
 /// A server's parts.
 pub(super) struct Parts {
@@ -173,37 +168,6 @@ impl Parts {
         Ok(edge::layers::apply(served.calls, &layers)
             .merge(edge::docs::router(api::openapi_of(&self.roles)))
             .merge(probes))
-    }
-
-    /// Whoever may write into the log's database keeps the security log, too.
-    async fn security(&self) -> anyhow::Result<Option<Ear>> {
-        if !APPENDS.iter().any(|role| self.roles.has(*role)) {
-            return Ok(None);
-        }
-        let log = self.adapters.security_log().await?;
-        let following = &self.stages.following;
-        let (recorder, keeper) = Recorder::new(log, following.end.clone());
-        // It ends once nobody can tell it anything any more, which is when the requests have ended.
-        let end = following.end.clone();
-        let keeper = async move {
-            keeper.await;
-            end.cancelled().await;
-        };
-        following.run("the security log", &self.health, keeper);
-        let clock = self.clock.clone();
-        let tell = move |told: Told| {
-            recorder.record(NewEntry {
-                at: clock.now(),
-                kind: told.kind.to_owned(),
-                subject: told.subject,
-                role: told
-                    .role
-                    .map(|role| role.name().to_owned())
-                    .unwrap_or_default(),
-                target: told.target,
-            });
-        };
-        Ok(Some(Ear::new(self.verifier.clone(), tell)))
     }
 
     fn limits(&self) -> anyhow::Result<Arc<Limits>> {

@@ -8,6 +8,7 @@
 
 mod assembly;
 mod inbound;
+mod security;
 mod stages;
 mod starting;
 
@@ -28,6 +29,7 @@ use read_model::{Access, ProjectionId, ReadModel};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+pub(crate) use self::security::watched;
 use self::stages::Stages;
 use crate::{
     adapters::{Adapters, Port},

@@ -14,6 +14,7 @@ use command_api::{
     passwords::{self, Passwords},
     payment_provider::PaymentProviders,
     process_managers,
+    refusals::RefusedCommands,
     reservations::Reservations,
     routes::Streams,
     taken_seats::TakenSeats,
@@ -24,6 +25,7 @@ use edge::{auth::Signer, probes::Readiness};
 use event_store::{
     Committer,
     log::{self, postgres},
+    refusals::Recorder,
     relay,
 };
 use read_model::Access;
@@ -123,6 +125,7 @@ impl Parts {
             log: self.adapters.log().await?.log.clone(),
             sealing,
             security: self.adapters.security_log().await?,
+            refusals: self.adapters.refusals().await?,
             read_model: self.adapters.read_model(Access::ReadWrite).await?,
             bus: self.adapters.bus().await?,
             clock: self.clock.clone(),
@@ -195,7 +198,7 @@ impl Parts {
         let keys = self.adapters.keys().await?;
         let core = self.core().await?;
         let store = self.adapters.waiting_room().await?;
-        let rooms = Rooms::new(core.clone(), keys.clone(), store);
+        let rooms = Rooms::new(core.clone(), keys, store);
         if let Some(signer) = &self.signer {
             let commands = self
                 .command_api(core.clone(), rooms.clone(), signer.clone())
@@ -212,7 +215,7 @@ impl Parts {
                     caller: settings.caller()?,
                 },
                 core,
-                keys,
+                keys: self.watched_keys("process-managers").await?,
                 rooms,
                 credentials: self.adapters.credentials().await?,
                 leases: self.adapters.leases().await?,
@@ -281,13 +284,22 @@ impl Parts {
         Ok(Notifications { feed, reach })
     }
 
+    /// Where refused commands are handed in; what waits is written once the last request has ended.
+    async fn refused_commands(&self) -> anyhow::Result<RefusedCommands> {
+        let following = &self.stages.following;
+        let refusals = self.adapters.refusals().await?;
+        let (recorder, keeper) = Recorder::new(refusals, following.end.clone());
+        following.run("refusals", &self.health, keeper);
+        Ok(RefusedCommands::new(recorder, self.clock.clone()))
+    }
+
     async fn command_api(
         &self,
         core: Core,
         rooms: Rooms,
         signer: Arc<Signer>,
     ) -> anyhow::Result<command_api::AppState> {
-        let keys = self.adapters.keys().await?;
+        let keys = self.watched_keys("command-api").await?;
         let fingerprints = keys.hmac_key(HmacPurpose::Fingerprint).await?;
         let cost = if self.config.cheap_passwords {
             passwords::Settings::cheap()
@@ -317,6 +329,7 @@ impl Parts {
             tickets,
             streams: Streams::until(self.stages.serving.end.clone()),
             notifications: self.notifications().await?,
+            refusals: self.refused_commands().await?,
         }))
     }
 }

@@ -49,9 +49,18 @@ pub struct History {
     /// A saga: a payment, or a show that was called off
     #[arg(long, value_name = "ID", conflicts_with_all = ["show", "seat", "reservation", "customer", "payment"])]
     pub saga: Option<Uuid>,
-    /// What one act of a client brought about
+    /// A drop
     #[arg(long, value_name = "ID", conflicts_with_all = ["show", "seat", "reservation", "customer", "payment", "saga"])]
+    pub drop: Option<Uuid>,
+    /// What one act of a client brought about
+    #[arg(long, value_name = "ID", conflicts_with_all = ["show", "seat", "reservation", "customer", "payment", "saga", "drop"])]
     pub correlation: Option<String>,
+    /// With --correlation: look through the log from this position on [default: its beginning]
+    #[arg(long, value_name = "POSITION", requires = "correlation", value_parser = clap::value_parser!(u64).range(1..))]
+    pub from: Option<u64>,
+    /// With --correlation: look through the log up to this position [default: its end]
+    #[arg(long, value_name = "POSITION", requires = "correlation", value_parser = clap::value_parser!(u64).range(1..))]
+    pub to: Option<u64>,
 }
 
 impl History {
@@ -63,7 +72,16 @@ impl History {
             .or(self.customer.map(Subject::Customer))
             .or(self.payment.map(Subject::Payment))
             .or(self.saga.map(Subject::Saga))
-            .or(self.correlation.clone().map(Subject::Correlation))
+            .or(self.drop.map(Subject::Drop))
+            .or(self.correlation.clone().map(|id| Subject::Correlation {
+                id,
+                to: self.to.unwrap_or(u64::MAX),
+            }))
+    }
+
+    /// The position behind which it is looked for.
+    pub fn after(&self) -> u64 {
+        self.from.unwrap_or(1) - 1
     }
 }
 
@@ -86,10 +104,12 @@ pub enum ReadModelName {
     Points,
     /// A payment's saga.
     Saga,
+    /// A drop.
+    Drop,
 }
 
 /// Everything but the catalogue is asked for by an id.
-const WITH_ID: [(&str, &str); 7] = [
+const WITH_ID: [(&str, &str); 8] = [
     ("model", "concert"),
     ("model", "show"),
     ("model", "seat-map"),
@@ -97,6 +117,7 @@ const WITH_ID: [(&str, &str); 7] = [
     ("model", "payment"),
     ("model", "points"),
     ("model", "saga"),
+    ("model", "drop"),
 ];
 
 /// `frontrow audit as-of`.
@@ -105,7 +126,7 @@ pub struct AsOf {
     /// What is asked for
     #[arg(value_enum)]
     pub model: ReadModelName,
-    /// Which one: a concert, show, reservation, payment; of points, the customer; of a saga, the payment
+    /// Which one: a concert, show, reservation, payment, drop; of points, the customer; of a saga, the payment
     #[arg(value_name = "ID", required_if_eq_any = WITH_ID)]
     pub id: Option<Uuid>,
     /// Right behind the event at this position [default: the log's end]
@@ -132,6 +153,7 @@ impl AsOf {
             ReadModelName::Payment => Model::Payment(id),
             ReadModelName::Points => Model::Points(id),
             ReadModelName::Saga => Model::Saga(id),
+            ReadModelName::Drop => Model::Drop(id),
         })
     }
 

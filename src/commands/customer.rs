@@ -11,7 +11,9 @@ use command_api::{
     operations::{self, Act},
 };
 use domain::{ids::CustomerId, operation::acts};
-use event_store::{Clock, Committer, Position, SystemClock, log::postgres::Access};
+use event_store::{
+    Clock, Committer, Position, SystemClock, log::postgres::Access, security_log::Recorder,
+};
 use serde_json::json;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
@@ -19,6 +21,7 @@ use uuid::Uuid;
 use super::{print, runtime, seal};
 use crate::{
     adapters::Adapters,
+    app,
     cli::{Customer, Output},
     config::Settings,
     operator, telemetry,
@@ -68,7 +71,11 @@ async fn erase_with(
     let committer = Committer::start(open.log.clone(), tasks, end.clone());
     let bounds = settings.executor.bounds();
     let executors = Executors::new(&open.log, &committer, &clock, &bounds, tasks, end);
-    let (keys, credentials) = (adapters.keys().await?, adapters.credentials().await?);
+    let credentials = adapters.credentials().await?;
+    let (recorder, keeper) = Recorder::new(adapters.security_log().await?, end.clone());
+    tasks.spawn(keeper);
+    let user = format!("operator:{}", operator::name());
+    let keys = app::watched(adapters.keys().await?, recorder, clock.clone(), user);
     let failpoints = Failpoints::default();
     let erasure = Erasure {
         customers: &executors.customers,

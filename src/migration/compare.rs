@@ -32,6 +32,17 @@ pub(super) async fn everything(source: &Source, target: &Target) -> anyhow::Resu
         streams: compare!("streams", pages::stream_heads, old, new),
         claims: compare!("claims", pages::claims, old, new),
         commands: compare!("commands", pages::commands, old, new),
+        refusals: compare!(
+            "refusals",
+            pages::refusals,
+            &source.refusals,
+            &target.refusals
+        ) + compare!(
+            "counts of refusals",
+            pages::refusal_counts,
+            &source.refusals,
+            &target.refusals
+        ),
         passwords: compare!(
             "passwords",
             pages::passwords,

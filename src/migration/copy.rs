@@ -51,6 +51,13 @@ pub(super) async fn everything(
     copy!(|last| pages::commands(log, last), |page| import
         .commands(page));
 
+    let (from, to) = (&source.refusals, &target.refusals);
+    to.clear().await?;
+    copy!(|last| pages::refusals(from, last), |page| to
+        .take_kept(page));
+    copy!(|last| pages::refusal_counts(from, last), |page| to
+        .take_counts(page));
+
     let (from, to) = (&source.credentials, &target.credentials);
     to.clear().await?;
     copy!(|last| pages::passwords(from, last), |page| to

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  DIR (locked)   log.db ── events, heads with timers, claims, commands ──▶ log
+//!                        ├─ refused commands, and how many ────────────────▶ refusals, in the same database
 //!                        ├─ passwords, sessions ──────────────────────────▶ credentials, in the same database
 //!                        └─ notifications, webhooks, deliveries ──────────▶ ledger of notifications, in the same database
 //!                 keys.db ── keys, secrets ───────────────────────────────▶ key store
@@ -31,6 +32,7 @@ use event_store::{
         postgres::{self, Access, PostgresImport},
         sqlite,
     },
+    refusals::{PostgresRefusals, SqliteRefusals},
 };
 use serde::Serialize;
 
@@ -51,6 +53,8 @@ pub struct Report {
     pub claims: u64,
     /// Commands that a repeat is recognised by.
     pub commands: u64,
+    /// Commands that were refused, and counts of them.
+    pub refusals: u64,
     /// Password hashes.
     pub passwords: u64,
     /// Sessions.
@@ -74,6 +78,7 @@ impl fmt::Display for Report {
             ("streams", self.streams),
             ("claims", self.claims),
             ("commands", self.commands),
+            ("refusals", self.refusals),
             ("passwords", self.passwords),
             ("sessions", self.sessions),
             ("notifications", self.notifications),
@@ -92,6 +97,7 @@ impl fmt::Display for Report {
 #[derive(Debug)]
 struct Source {
     log: SqliteEventLog,
+    refusals: SqliteRefusals,
     credentials: SqliteCredentials,
     notifications: SqliteLedger,
     keys: SqliteKeyStore,
@@ -104,6 +110,7 @@ struct Target {
     import: PostgresImport,
     /// To compare with.
     log: PostgresEventLog,
+    refusals: PostgresRefusals,
     credentials: PostgresCredentials,
     notifications: PostgresLedger,
     keys: PostgresKeyStore,
@@ -149,6 +156,9 @@ impl Source {
         let opened = SqliteEventLog::open(&log, sqlite::Options::default()).await;
         Ok(Self {
             log: opened.with_context(|| open(&log))?,
+            refusals: SqliteRefusals::open(&log)
+                .await
+                .with_context(|| open(&log))?,
             credentials: SqliteCredentials::open(&log)
                 .await
                 .with_context(|| open(&log))?,
@@ -167,12 +177,15 @@ impl Target {
         let keys = store_urls(settings, Port::KeyStore)?;
         let import = PostgresImport::open(log).await;
         let import = import.context("the new log can't be opened")?;
-        let reading = postgres::Options {
+        let reading = || postgres::Options {
             access: Access::ReadOnly,
             ..postgres::Options::default()
         };
         Ok(Self {
-            log: PostgresEventLog::open(log, reading).await?,
+            log: PostgresEventLog::open(log, reading()).await?,
+            refusals: PostgresRefusals::open(log, reading())
+                .await
+                .context("the new log's refusals can't be opened")?,
             credentials: PostgresCredentials::open(log)
                 .await
                 .context("the new log's credentials can't be opened")?,

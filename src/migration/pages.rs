@@ -11,7 +11,13 @@ use command_api::{
         copying::{Listed as ListedNotifications, StoredDelivery},
     },
 };
-use event_store::{EventLog, StreamId, claims::Claim, commands::KnownCommand, log::StreamHead};
+use event_store::{
+    EventLog, StreamId,
+    claims::Claim,
+    commands::KnownCommand,
+    log::StreamHead,
+    refusals::{Count, Kept, Refusals},
+};
 
 /// Rows read at a time: a few megabytes.
 pub(super) const PAGE: usize = 2_000;
@@ -35,6 +41,22 @@ pub(super) async fn commands(
 ) -> anyhow::Result<Vec<KnownCommand>> {
     let after = last.map(|command| command.command_id);
     Ok(log.list_commands(after, PAGE).await?)
+}
+
+pub(super) async fn refusals(
+    store: &dyn Refusals,
+    last: Option<&Kept>,
+) -> anyhow::Result<Vec<Kept>> {
+    let after = last.map(|kept| (&*kept.subject, kept.number));
+    Ok(store.list_kept(after, PAGE).await?)
+}
+
+pub(super) async fn refusal_counts(
+    store: &dyn Refusals,
+    last: Option<&Count>,
+) -> anyhow::Result<Vec<Count>> {
+    let after = last.map(|count| &*count.subject);
+    Ok(store.list_counts(after, PAGE).await?)
 }
 
 pub(super) async fn passwords(

@@ -79,6 +79,8 @@ impl Before {
         let path = "/v1/me/notifications";
         let told = app.get_at(path, &fan.token, &paid["position"]).await;
         assert_eq!(told.expect(200)["items"].as_array().unwrap().len(), 2);
+        let late = app.post("/v1/reservations", &fan.token, &sale.seats(&["A-1-1"]));
+        late.send().await.refused(409, "seats_unavailable");
         let hold = app
             .post("/v1/reservations", &fan.token, &sale.seats(&["A-2-1"]))
             .key("the hold");
@@ -173,6 +175,7 @@ async fn a_sale_goes_on_after_the_move_to_postgres() {
         (&report["keys"], &report["sessions"]),
         (&json!(1), &json!(1))
     );
+    assert_eq!(report["refusals"], 2, "one, and its count");
     refused(&migrate(&old.0, &config), "of its own");
 
     let app = TestApp::start_on(new, |config| {

@@ -10,7 +10,7 @@ use super::{MAX_ROWS, Moment, stream};
 use crate::error::Error;
 
 /// Events read at a time.
-const PAGE: usize = 2_000;
+pub(super) const PAGE: usize = 2_000;
 /// Most events of one answer, but for a seat map, which keeps none of them.
 const MAX_EVENTS: usize = 20_000;
 
@@ -156,20 +156,21 @@ impl<'l> Events<'l> {
     }
 }
 
-/// Goes through the events of a stream that had happened; keeps none. The next page is read while this one is gone through.
+/// Goes through the events of a stream that had happened, `page_size` at a time; keeps none. The next page is read while this one is gone through.
 pub(super) async fn each(
     log: &dyn EventLog,
     stream: &StreamId,
     moment: Moment,
+    page_size: usize,
     mut apply: impl FnMut(&RecordedEvent) -> Result<(), Error> + Send,
 ) -> Result<(), Error> {
-    let mut page = log.read_stream(stream, 0, PAGE).await?;
+    let mut page = log.read_stream(stream, 0, page_size).await?;
     while let Some(last) = page.last() {
-        let more = moment.shows(last) && page.len() == PAGE;
+        let more = moment.shows(last) && page.len() == page_size;
         let after = last.sequence;
         let next = async {
             if more {
-                log.read_stream(stream, after, PAGE).await
+                log.read_stream(stream, after, page_size).await
             } else {
                 Ok(Vec::new())
             }

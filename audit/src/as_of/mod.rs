@@ -25,6 +25,8 @@ use crate::error::Error;
 
 /// Most rows of one answer: a catalogue, a customer's movements.
 pub const MAX_ROWS: usize = 1_000;
+/// Events of a drop read at a time: one may have 200 kilobytes.
+const DROP_PAGE: usize = 50;
 
 /// When.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +69,8 @@ pub enum Model {
     Points(Uuid),
     /// A payment's saga.
     Saga(Uuid),
+    /// A drop, its entries counted.
+    Drop(Uuid),
 }
 
 /// One row.
@@ -100,6 +104,9 @@ pub async fn rows(log: &dyn EventLog, model: Model, moment: Moment) -> Result<Ro
     if let Model::SeatMap(show) = model {
         return map_rows(seat_map(log, show, moment).await?.as_ref());
     }
+    if let Model::Drop(id) = model {
+        return fair_drop(log, id, moment).await;
+    }
     let mut events = Events::new(log, moment);
     let (projection, tables, key): (_, &[Table], _) = match model {
         Model::Catalogue => {
@@ -111,7 +118,7 @@ pub async fn rows(log: &dyn EventLog, model: Model, moment: Moment) -> Result<Ro
             events.add(&stream("concert", id), Part::All).await?;
             (ProjectionId::Catalogue, &[Table::Concerts], Some(id))
         }
-        Model::Show(id) | Model::SeatMap(id) => {
+        Model::Show(id) | Model::SeatMap(id) | Model::Drop(id) => {
             events.show(id).await?;
             (ProjectionId::Catalogue, &[Table::Shows], Some(id))
         }
@@ -156,7 +163,7 @@ pub async fn seat_map(
 ) -> Result<Option<SeatMap>, Error> {
     let mut map = SeatMap::new(show.into());
     let mut seen = false;
-    gather::each(log, &stream("show", show), moment, |event| {
+    gather::each(log, &stream("show", show), moment, gather::PAGE, |event| {
         let event = Event::decode(event)?;
         if let domain::stored::DomainEvent::Show(show) = &event.event {
             map.apply(show, event.position);
@@ -166,6 +173,30 @@ pub async fn seat_map(
     })
     .await?;
     Ok(seen.then_some(map))
+}
+
+/// A drop at a moment. Its events are large and are folded as they are read; of its entries only their counts are told.
+async fn fair_drop(log: &dyn EventLog, id: Uuid, moment: Moment) -> Result<Rows, Error> {
+    let mut fold = Fold::default().only(ProjectionId::Drops);
+    let mut position = 0;
+    gather::each(log, &stream("drop", id), moment, DROP_PAGE, |event| {
+        position = event.position.0;
+        Ok(fold.apply(event)?)
+    })
+    .await?;
+    let mut items = Vec::new();
+    for document in fold.rows().documents(Table::Drops)? {
+        items.push(Row {
+            table: Table::Drops.name(),
+            key: document.key,
+            row: serde_json::from_str(&document.json).map_err(|error| corrupt(&error))?,
+        });
+    }
+    Ok(Rows {
+        position,
+        items,
+        truncated: false,
+    })
 }
 
 /// Folds what was collected, and picks the rows that were asked for.

@@ -19,7 +19,8 @@ fn model(table: Table, document: &Document) -> Option<Model> {
         Table::Reservations => Model::Reservation(id),
         Table::Payments => Model::Payment(id),
         Table::Accounts => Model::Points(id),
-        Table::Transactions | Table::Drops | Table::DropEntries => return None,
+        Table::Transactions | Table::DropEntries => return None,
+        Table::Drops => Model::Drop(id),
         Table::Sagas => Model::Saga(id),
     })
 }

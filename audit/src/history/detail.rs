@@ -7,6 +7,9 @@ const MAX_CHARS: usize = 160;
 /// Fields that say nothing to who reads a history of one thing.
 const SILENT: [&str; 3] = ["organizer_id", "prices", "focus"];
 
+/// Fields of one entry of a drop that say nothing to who reads a history of its customer, or what fills the line.
+const OF_ENTRIES: [&str; 3] = ["customer_id", "command_id", "entry_id"];
+
 /// Leaves of a list of seats only the one that is asked about: a zone has thousands.
 pub(super) fn only_seat(mut payload: Value, guid: &str) -> Value {
     let rows = payload
@@ -83,6 +86,12 @@ fn short(value: &Value) -> Option<String> {
                 name.unwrap_or(item).as_str().map(ToOwned::to_owned)
             });
             let named: Vec<_> = named.collect();
+            // One entry of a drop: whose it is was asked.
+            if let ([Value::Object(only)], []) = (&items[..], &named[..]) {
+                let says = |name: &String| !OF_ENTRIES.contains(&name.as_str());
+                let only = only.clone().into_iter().filter(|(name, _)| says(name));
+                return short(&Value::Object(only.collect()));
+            }
             if named.is_empty() {
                 (!items.is_empty()).then(|| format!("({})", items.len()))
             } else {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::ids::CustomerId;
+use domain::ids::{CustomerId, DropId};
 use event_store::{EventLog, RecordedEvent, StreamId, log::Naming};
 use read_model::{Page, ReadModel};
 use serde_json::Value;
@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{
     MAX_EVENTS,
     detail::{names_seat, text_field},
+    drops,
 };
 use crate::error::Error;
 
@@ -20,6 +21,11 @@ const PAGE: usize = 1_000;
 const MAX_PAYMENTS: usize = 1_000;
 /// Shows of one customer.
 const MAX_SHOWS: usize = 1_000;
+/// Drops that are asked whether a customer has entered, the newest; and streams listed at a time to find them.
+const MAX_DROPS: usize = 1_000;
+const HEADS: usize = 1_000;
+/// Events of a drop read at a time: one may have 200 kilobytes.
+const DROP_PAGE: usize = 50;
 
 /// Events of a show that name a reservation, not its seats.
 const OF_RESERVATIONS: [&str; 2] = ["HoldExtended", "PaymentAbandoned"];
@@ -29,6 +35,7 @@ const PAYMENT: &str = "payment";
 const ACCOUNT: &str = "point_account";
 const CUSTOMER: &str = "customer";
 const WAITING_ROOM: &str = "waiting_room";
+const DROP: &str = "drop";
 
 /// Events, each once, in the order of the log.
 pub(super) struct Gathered<'l> {
@@ -116,7 +123,72 @@ impl<'l> Gathered<'l> {
             self.all_naming(&stream(SHOW, show), &key).await?;
             self.all_naming(&stream(WAITING_ROOM, show), &key).await?;
         }
+        self.entered_drops(id, model).await?;
         self.follow_payments().await
+    }
+
+    /// A drop: its whole stream, lists of entrants counted.
+    pub(super) async fn fair_drop(&mut self, id: Uuid) -> Result<(), Error> {
+        let stream = stream(DROP, id);
+        let mut after = 0;
+        while !self.is_full() {
+            let page = self.log.read_stream(&stream, after, DROP_PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.sequence;
+            self.take(short(page, drops::counted));
+        }
+        Ok(())
+    }
+
+    /// What happened to a customer in drops. Which drops there are the log says; the read model, by the entry's id, which of them the
+    /// customer entered.
+    async fn entered_drops(&mut self, id: Uuid, model: &dyn ReadModel) -> Result<(), Error> {
+        for drop in self.drops().await? {
+            let entry = drops::entry_id(DropId(drop), CustomerId(id));
+            if model.drop_entry(entry).await?.value.is_none() {
+                continue;
+            }
+            let (key, mut after) = (id.to_string(), 0);
+            let naming = Naming {
+                text: &key,
+                or_types: &[],
+            };
+            let stream = stream(DROP, drop);
+            while !self.is_full() {
+                let page = self
+                    .log
+                    .read_stream_naming(&stream, after, &naming, DROP_PAGE);
+                let page = page.await?;
+                let Some(last) = page.last() else { break };
+                after = last.sequence;
+                self.take(short(page, |payload| drops::only_customer(payload, id)));
+            }
+        }
+        Ok(())
+    }
+
+    /// The newest drops.
+    async fn drops(&mut self) -> Result<Vec<Uuid>, Error> {
+        let mut after = StreamId::new(DROP, "");
+        let mut drops = Vec::new();
+        loop {
+            let heads = self.log.list_stream_heads(Some(&after), HEADS).await?;
+            let own = heads
+                .iter()
+                .take_while(|(stream, _)| &*stream.aggregate_type == DROP);
+            let ids = own.map(|(stream, _)| stream.aggregate_id.parse::<Uuid>().ok());
+            let ids: Vec<_> = ids.collect();
+            let more = ids.len() == HEADS;
+            drops.extend(ids.into_iter().flatten());
+            // Ids rise with time.
+            let surplus = drops.len().saturating_sub(MAX_DROPS);
+            drops.drain(..surplus);
+            self.truncated |= surplus > 0;
+            match heads.into_iter().last() {
+                Some((last, _)) if more => after = last,
+                _ => return Ok(drops),
+            }
+        }
     }
 
     /// What followed from calling a show off: the call, the places given back, the payments refunded.
@@ -209,6 +281,17 @@ impl<'l> Gathered<'l> {
         self.truncated |= full;
         full
     }
+}
+
+/// Events with shorter payloads. What is no JSON stays as it is.
+fn short(page: Vec<RecordedEvent>, cut: impl Fn(Value) -> Value) -> Vec<RecordedEvent> {
+    let each = page.into_iter().map(|mut event| {
+        if let Ok(payload) = serde_json::from_str(&event.payload) {
+            event.payload = cut(payload).to_string();
+        }
+        event
+    });
+    each.collect()
 }
 
 fn stream(kind: &str, id: Uuid) -> StreamId {

@@ -33,8 +33,13 @@ impl Told {
 
     async fn tell(&self, subject: &Subject, after: u64, limit: usize) -> History {
         let model = self.folder.read_model().await;
-        let told = history(&*self.log, &*model, subject, after, limit).await;
-        told.unwrap()
+        let refusals = self.folder.refusals().await;
+        let sources = Sources {
+            log: &*self.log,
+            model: &*model,
+            refusals: &*refusals,
+        };
+        history(sources, subject, after, limit).await.unwrap()
     }
 
     /// A field of the first event of a type that a condition holds of.
@@ -57,6 +62,13 @@ impl Told {
         self.field("SeatsHeld", "reservation_id", |held| {
             held["seats"].to_string().contains(seat)
         })
+    }
+}
+
+fn correlation(id: impl Into<String>) -> Subject {
+    Subject::Correlation {
+        id: id.into(),
+        to: u64::MAX,
     }
 }
 
@@ -156,9 +168,7 @@ async fn a_customer() {
     let named = told
         .events
         .iter()
-        .filter(|event| event.payload.contains(&customer.to_string()))
-        // A drop's entries are its own story, by the drop.
-        .filter(|event| &*event.stream.aggregate_type != "drop");
+        .filter(|event| event.payload.contains(&customer.to_string()));
     let named: Vec<_> = named.map(|event| event.event_type.clone()).collect();
     assert_eq!(types, named);
     assert!(types.len() > 5, "{types:?}");
@@ -174,22 +184,179 @@ async fn a_correlation_and_nothing() {
             .iter()
             .filter(|event| event.correlation_id().as_ref() == Some(&id));
         let own: Vec<_> = own.map(|event| event.event_type.clone()).collect();
-        assert_eq!(told.types(&Subject::Correlation(id)).await, own);
+        assert_eq!(told.types(&correlation(id)).await, own);
     }
     let id = told.events[0].correlation_id();
-    let page = told.tell(&Subject::Correlation(id.unwrap()), 0, 1).await;
+    let page = told.tell(&correlation(id.clone().unwrap()), 0, 1).await;
     assert_eq!(page.items.len(), 1);
     assert_eq!(
         page.next_cursor.as_deref(),
         Some("1"),
         "the rest is not looked through yet"
     );
+    // Of a part of the log, what is in it; the page says that nothing is left.
+    let part = Subject::Correlation {
+        id: id.unwrap(),
+        to: 1,
+    };
+    let part = told.tell(&part, 0, MAX_EVENTS).await;
+    assert_eq!((part.items.len(), part.next_cursor), (1, None));
+    assert_eq!(part.position, told.events.len() as u64);
     for subject in [
-        Subject::Correlation("none".to_owned()),
+        correlation("none"),
         Subject::Reservation(Uuid::nil()),
         Subject::Payment(Uuid::nil()),
         Subject::Customer(Uuid::from_u128(77)),
     ] {
         assert_eq!(told.types(&subject).await, [""; 0], "{subject:?}");
+    }
+}
+
+/// What was refused, as `code command`, and about what.
+fn refused(told: &History) -> Vec<(String, usize)> {
+    let each = told.refusals.iter();
+    each.map(|refused| {
+        let what = format!("{} {}", refused.code, refused.command);
+        (what, refused.about.len())
+    })
+    .collect()
+}
+
+fn expected(refusals: &[(&str, usize)]) -> Vec<(String, usize)> {
+    let each = refusals.iter();
+    each.map(|(what, about)| ((*what).to_owned(), *about))
+        .collect()
+}
+
+#[tokio::test]
+async fn what_was_refused_stands_beside_it() {
+    const LOST: (&str, usize) = ("seats_unavailable hold_seats", 1);
+    const EXTENDED: (&str, usize) = ("already_confirmed extend_hold", 1);
+    const PAID: (&str, usize) = ("already_paid pay", 1);
+    let told = Told::new().await;
+    let seat = |guid: &str| Subject::Seat {
+        show: told.show(),
+        guid: guid.to_owned(),
+    };
+    let reservation = told.holding("1-1");
+    let lost = told.tell(&seat("1-1"), 0, MAX_EVENTS).await;
+    let all = [LOST, LOST, EXTENDED, PAID];
+    let mut found = refused(&lost);
+    found.sort();
+    let mut all = expected(&all);
+    all.sort();
+    assert_eq!(found, all, "the seat's, and its reservation's");
+    let mut seats = lost.refusals.iter();
+    let first = seats
+        .find(|refused| refused.command == "hold_seats")
+        .unwrap();
+    assert_eq!(first.actor, format!("customer:{}", Uuid::from_u128(3)));
+    assert!(first.detail.contains("1-1"), "{}", first.detail);
+    let mut sold = lost.items.iter();
+    let sold_at = sold.find(|item| item.event_type == "ReservationConfirmed");
+    assert!(sold_at.unwrap().position < first.position);
+    let counts: Vec<_> = lost
+        .refusal_counts
+        .iter()
+        .map(|count| count.refused)
+        .collect();
+    assert_eq!(counts, [2, 2], "of the reservation, and of the seat");
+
+    // A free seat that was asked for beside it was lost with it.
+    let beside = told.tell(&seat("2-5"), 0, MAX_EVENTS).await;
+    assert_eq!(refused(&beside), expected(&[LOST]));
+    let reservation = told
+        .tell(&Subject::Reservation(reservation), 0, MAX_EVENTS)
+        .await;
+    let mut found = refused(&reservation);
+    found.sort();
+    assert_eq!(found, expected(&[EXTENDED, PAID]));
+    let payment = told.field("RefundRequested", "reservation_id", |_| true);
+    let payment = told
+        .tell(&Subject::Reservation(payment), 0, MAX_EVENTS)
+        .await;
+    assert_eq!(
+        refused(&payment),
+        expected(&[("already_refunded refund_payment", 1)])
+    );
+
+    // A customer's are told once, whatever they were about; one that named no seat there is, too.
+    let customer = Subject::Customer(Uuid::from_u128(3));
+    let own = told.tell(&customer, 0, MAX_EVENTS).await;
+    assert_eq!(
+        refused(&own),
+        expected(&[
+            LOST,
+            ("seats_unavailable hold_seats", 2),
+            ("unknown_seats hold_seats", 1)
+        ])
+    );
+    let id = own.refusals[1].correlation_id.clone().unwrap();
+    let one = told.tell(&correlation(id), 0, MAX_EVENTS).await;
+    assert_eq!(one.refusals, own.refusals[1..2]);
+}
+
+#[tokio::test]
+async fn pages_tell_each_refusal_once() {
+    let told = Told::new().await;
+    let customer = Subject::Customer(Uuid::from_u128(3));
+    let whole = told.tell(&customer, 0, MAX_EVENTS).await;
+    assert_eq!(whole.refusals.len(), 3);
+    let (mut refusals, mut items, mut after) = (Vec::new(), Vec::new(), 0);
+    loop {
+        let page = told.tell(&customer, after, 2).await;
+        // Each stands within its page: behind what comes before, and before what follows.
+        let last = page.items.last().map_or(u64::MAX, |item| item.position);
+        let within =
+            |position: u64| position >= after && (page.next_cursor.is_none() || position < last);
+        assert!(page.refusals.iter().all(|refused| within(refused.position)));
+        items.extend(page.items);
+        refusals.extend(page.refusals);
+        let Some(next) = page.next_cursor else { break };
+        after = next.parse().unwrap();
+    }
+    assert_eq!((items, refusals), (whole.items, whole.refusals));
+}
+
+#[tokio::test]
+async fn a_drop_and_who_entered_it() {
+    let told = Told::new().await;
+    let opened = |event: &&RecordedEvent| event.event_type == "DropOpened";
+    let opened = told.events.iter().find(opened).unwrap();
+    let id: Uuid = opened.stream.aggregate_id.parse().unwrap();
+    let whole = told.tell(&Subject::Drop(id), 0, MAX_EVENTS).await;
+    let types: Vec<_> = whole.items.iter().map(|item| &*item.event_type).collect();
+    let own = told
+        .events
+        .iter()
+        .filter(|event| event.stream == opened.stream);
+    assert_eq!(
+        types,
+        own.map(|event| &*event.event_type).collect::<Vec<_>>()
+    );
+    let says = |event_type: &str| {
+        let mut items = whole.items.iter();
+        let item = items.find(|item| item.event_type == event_type).unwrap();
+        item.payload[event_type].clone()
+    };
+    assert_eq!(
+        says("EntriesDrawn")["drawn"],
+        serde_json::json!({"count": 2, "won": 2})
+    );
+    assert_eq!(says("DropClosed")["entries"], 2, "a length stays one");
+
+    // Of two who entered, one has the own entries alone.
+    let customer = told
+        .tell(&Subject::Customer(Uuid::from_u128(4)), 0, MAX_EVENTS)
+        .await;
+    let mut drawn = customer.items.iter();
+    let drawn = drawn
+        .find(|item| item.event_type == "EntriesDrawn")
+        .unwrap();
+    let entries = drawn.payload["EntriesDrawn"]["drawn"].as_array().unwrap();
+    assert_eq!(entries.len(), 1);
+    assert_eq!(entries[0]["customer_id"], Uuid::from_u128(4).to_string());
+    for part in ["result=won", "lot=", "index="] {
+        assert!(drawn.detail.contains(part), "{}", drawn.detail);
     }
 }

@@ -40,6 +40,7 @@ pub(crate) enum RowModel {
     Payment,
     Points,
     Saga,
+    Drop,
 }
 
 impl RowModel {
@@ -52,6 +53,7 @@ impl RowModel {
             Self::Payment => Model::Payment(id),
             Self::Points => Model::Points(id),
             Self::Saga => Model::Saga(id),
+            Self::Drop => Model::Drop(id),
         }
     }
 }

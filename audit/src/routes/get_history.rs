@@ -36,9 +36,13 @@ pub(crate) struct Params {
     payment_id: Option<Uuid>,
     /// A saga: a payment, or a show that was called off.
     saga_id: Option<Uuid>,
+    /// A drop.
+    drop_id: Option<Uuid>,
     /// What one act of a client brought about.
     correlation_id: Option<String>,
-    /// Decisions behind this position: `next_cursor` of the page before.
+    /// With `correlation_id`: the last position that is looked through.
+    to: Option<u64>,
+    /// Decisions behind this position: `next_cursor` of the page before. With `correlation_id`, the log is looked through from there on.
     after: Option<u64>,
     /// 1 to 1,000; 100 unless given.
     limit: Option<u32>,
@@ -62,22 +66,26 @@ impl Params {
             self.customer_id.map(Subject::Customer),
             self.payment_id.map(Subject::Payment),
             self.saga_id.map(Subject::Saga),
-            self.correlation_id.take().map(Subject::Correlation),
+            self.drop_id.map(Subject::Drop),
+            self.correlation_id.take().map(|id| Subject::Correlation {
+                id,
+                to: self.to.unwrap_or(u64::MAX),
+            }),
         ];
         let mut named = named.into_iter().flatten();
         match (named.next(), named.next()) {
             (Some(subject), None) => Ok(subject),
             _ => Err(Error::InvalidParameter {
                 name: "reservation_id",
-                detail: "one thing must be named: show_id with seat_guid, reservation_id, customer_id, payment_id, saga_id or \
-                         correlation_id"
+                detail: "one thing must be named: show_id with seat_guid, reservation_id, customer_id, payment_id, saga_id, \
+                         drop_id or correlation_id"
                     .to_owned(),
             }),
         }
     }
 }
 
-/// Tells every decision about one thing, in order.
+/// Tells every decision about one thing, in order, and beside them what was refused.
 #[utoipa::path(
     get,
     path = "/v1/audit/history",
@@ -101,7 +109,6 @@ pub(crate) async fn get_history(
     let subject = params.subject()?;
     let limit = limit(params.limit, MAX_LIMIT)?;
     let after = params.after.unwrap_or_default();
-    let (log, model) = (state.deps.log.as_ref(), state.deps.read_model.as_ref());
-    let told = history(log, model, &subject, after, limit).await?;
+    let told = history(state.histories(), &subject, after, limit).await?;
     Ok(at(told.position, Json(told)))
 }

@@ -26,13 +26,13 @@ pub(crate) struct Params {
     after: Option<u64>,
     /// 1 to 1,000; 100 unless given.
     limit: Option<u32>,
-    /// `signed_in`, `sign_in_failed`, `refresh_token_reused`, or the code of a refusal: `forbidden`, `invalid_token`, ...
+    /// `signed_in`, `sign_in_failed`, `refresh_token_reused`, `key_read` (personal data was decrypted), `key_destroyed`, or the code of a refusal: `forbidden`, `invalid_token`, ...
     kind: Option<String>,
     /// A customer's or anybody's id, or the digest of an address that has no account.
     subject: Option<String>,
 }
 
-/// Who signed in, who failed to, who was refused.
+/// Who signed in, who failed to, who was refused, whose key was used.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SecurityEntriesView {
     items: Vec<SecurityEntryView>,
@@ -49,7 +49,7 @@ pub(crate) struct SecurityEntryView {
     /// `null` where nobody is known.
     subject: Option<String>,
     role: Option<String>,
-    /// Method and path.
+    /// Method and path; of a key, who used it.
     target: String,
 }
 

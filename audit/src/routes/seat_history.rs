@@ -28,6 +28,7 @@ pub(crate) struct Params {
 }
 
 /// Tells every decision about one seat, in order: listed, held, released, expired, sold, given back, blocked; and the payments for it.
+/// Beside them: who was refused it, and why.
 #[utoipa::path(
     get,
     path = "/v1/audit/shows/{id}/seats/{seat_guid}",
@@ -58,9 +59,8 @@ pub(crate) async fn seat_history(
     let whole = u32::try_from(MAX_LIMIT).unwrap_or(u32::MAX);
     let limit = limit(Some(params.limit.unwrap_or(whole)), MAX_LIMIT)?;
     let after = params.after.unwrap_or_default();
-    let (log, model) = (state.deps.log.as_ref(), state.deps.read_model.as_ref());
     let subject = Subject::Seat { show, guid };
-    let told = history(log, model, &subject, after, limit).await?;
+    let told = history(state.histories(), &subject, after, limit).await?;
     if told.items.is_empty() && after == 0 {
         return Err(Error::NotFound("seat"));
     }

@@ -15,6 +15,7 @@ use event_store::{
     bus::LogTailBus,
     clock::ManualClock,
     log::{Append, NewEvent, SqliteEventLog, StreamAppend, StreamId, sqlite::Options},
+    refusals::SqliteRefusals,
     security_log::SqliteSecurityLog,
     timers::WakeAt,
 };
@@ -127,6 +128,11 @@ impl Behind {
             sealing: None,
             security: Arc::new(
                 SqliteSecurityLog::open(&self.folder.join("log.db"))
+                    .await
+                    .unwrap(),
+            ),
+            refusals: Arc::new(
+                SqliteRefusals::open(&self.folder.join("log.db"))
                     .await
                     .unwrap(),
             ),

@@ -18,6 +18,7 @@ pub mod conformance;
 pub mod copying;
 mod postgres;
 mod sqlite;
+mod watched;
 
 use std::{fmt, path::Path, sync::Arc};
 
@@ -27,7 +28,11 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretBox};
 use uuid::Uuid;
 
-pub use self::{postgres::PostgresKeyStore, sqlite::SqliteKeyStore};
+pub use self::{
+    postgres::PostgresKeyStore,
+    sqlite::SqliteKeyStore,
+    watched::{KeyUse, WatchedKeyStore},
+};
 
 /// Length of every key and secret: AES-256 and HMAC-SHA256 both want 32 bytes.
 pub const KEY_BYTES: usize = 32;

@@ -12,6 +12,7 @@ use domain::{
     ids::{CustomerId, OrganizerId, PaymentId, ReservationId, ShowId},
     payment::{Command, METHOD, Payment, Status},
     points::Points,
+    refusal::About,
     show::{self, Show},
 };
 use edge::{Json, Problem};
@@ -210,9 +211,22 @@ async fn begin(
     match request(state, call, customer_id, body, &fingerprint).await {
         // What stands in the way may be the very payment that an earlier request with this key began.
         Err(refusal) if refusal.status().is_client_error() => {
-            known(state, call, &fingerprint).await?.ok_or(refusal)
+            let known = known(state, call, &fingerprint).await?;
+            if known.is_none() {
+                note(state, call, body.reservation_id, &refusal).await;
+            }
+            known.ok_or(refusal)
         }
         begun => begun,
+    }
+}
+
+/// Notes a refusal for auditors, where it is about a reservation that there is.
+async fn note(state: &AppState, call: &Call, reservation_id: ReservationId, refusal: &Problem) {
+    // Remembered since it was looked up for the request.
+    if let Ok(Some(_)) = state.reservations.show_of(reservation_id).await {
+        let about = About::Reservation(reservation_id);
+        state.refusals.about(about, "pay", call, refusal);
     }
 }
 

@@ -8,6 +8,7 @@ use axum::{
 use domain::{
     ids::PaymentId,
     payment::{Command, Payment, RESUME_AFTER, Status},
+    refusal::About,
 };
 use edge::{Json, Path, Problem};
 use event_store::Position;
@@ -73,7 +74,17 @@ pub(crate) async fn refund_payment(
             fingerprint,
             command,
         )
-        .await?;
+        .await
+        .inspect_err(|problem| {
+            // One that there is: it says where it stands.
+            let refused = problem.status().is_client_error() && problem.code() != "not_found";
+            if refused && problem.field("position").is_some() {
+                let about = About::Payment(payment_id);
+                state
+                    .refusals
+                    .about(about, "refund_payment", &call, problem);
+            }
+        })?;
     state.failpoints.pass("refund.requested").await;
     let saga = Checkout::of_request(&state, payment_id, &call.origin, call.deadline);
     let driven = timeout_at(call.deadline - ANSWERING, drive(&saga)).await;

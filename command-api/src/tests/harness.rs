@@ -36,7 +36,7 @@ use crate::{
     reservations::Reservations,
     routes::Streams,
     taken_seats::TakenSeats,
-    testing::{Folder, notifications},
+    testing::{Folder, notifications, refusals},
     waiting_room::{InProcessWaitingRoom, Rooms, Tickets, WaitingRoom},
 };
 
@@ -177,7 +177,9 @@ impl Api {
         let verifier = Arc::new(Verifier::new([signer.public_key()], now));
         let tickets = Tickets::new(signer.clone(), verifier.clone());
         let secrets = identity.keys.clone();
+        let refusals = refusals(&folder.path("log.db"), &core.clock, &tasks, &shutdown).await;
         let state = AppState::new(Deps {
+            refusals,
             drops: Drops::new(core.clone(), secrets, tickets.clone(), tasks.clone()),
             core,
             rooms,

@@ -1,4 +1,4 @@
-//! PORT: the security log. Who signed in, who failed to, who was refused and why: for auditors, beside the events, and not of them.
+//! PORT: the security log. Who signed in, who failed to, who was refused and why, whose key was used: for auditors, beside the events, and not of them.
 //!
 //! It names ids and keyed digests, never people. It is a help, not a ledger: what can't be written in time is counted and left out, so that
 //! no caller waits for it and no flood fills the disk.
@@ -9,6 +9,7 @@
 //! - **Bounds.** What is older than it is to be kept is forgotten when told.
 
 pub mod conformance;
+mod lazy;
 mod postgres;
 mod recorder;
 mod sqlite;
@@ -21,6 +22,7 @@ use chrono::{DateTime, Utc};
 use crate::log::{Error, postgres::Options};
 
 pub use self::{
+    lazy::LazySecurityLog,
     postgres::PostgresSecurityLog,
     recorder::{KEPT, MAX_PER_MINUTE, Recorder},
     sqlite::SqliteSecurityLog,
@@ -34,7 +36,7 @@ pub const MAX_TEXT_BYTES: usize = 200;
 pub struct NewEntry {
     /// When.
     pub at: DateTime<Utc>,
-    /// What: `signed_in`, `sign_in_failed`, `forbidden`, ...
+    /// What: `signed_in`, `sign_in_failed`, `forbidden`, `key_read`, ...
     pub kind: String,
     /// Whose id or digest it is about; empty where nobody is known.
     pub subject: String,

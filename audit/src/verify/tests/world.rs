@@ -21,6 +21,7 @@ use command_api::{
     passwords::{self, Passwords},
     payment_provider::PaymentProviders,
     process_managers::checkout::Checkout,
+    refusals::RefusedCommands,
     reservations::Reservations,
     routes::Streams,
     taken_seats::TakenSeats,
@@ -40,6 +41,7 @@ use event_store::{
     commands::Fingerprint,
     executor::{Config, Request as Asked},
     log::{SqliteEventLog, sqlite},
+    refusals::{Recorder, Refusals, SqliteRefusals},
 };
 use projections::Fold;
 use read_model::{Access, Checkpoint, ProjectionId, ReadModel, SqliteReadModel, Write};
@@ -103,6 +105,11 @@ impl Folder {
                 .await
                 .unwrap(),
         )
+    }
+
+    pub(crate) async fn refusals(&self) -> Arc<dyn Refusals> {
+        let opened = SqliteRefusals::open(&self.path("log.db")).await;
+        Arc::new(opened.unwrap())
     }
 
     pub(crate) async fn read_model(&self) -> Arc<dyn ReadModel> {
@@ -204,6 +211,9 @@ impl World {
         let verifier = Arc::new(Verifier::new([signer.public_key()], now));
         let tickets = Tickets::new(signer.clone(), verifier.clone());
         let secrets = identity.keys.clone();
+        let (recorder, keeper) = Recorder::new(folder.refusals().await, shutdown.clone());
+        tasks.spawn(keeper);
+        let refusals = RefusedCommands::new(recorder, core.clock.clone());
         let state = AppState::new(CommandDeps {
             drops: Drops::new(core.clone(), secrets, tickets.clone(), tasks.clone()),
             core,
@@ -216,6 +226,7 @@ impl World {
             reservations: Reservations::new(log.clone()),
             taken_seats: TakenSeats::new(log),
             notifications: folder.notifications(&shutdown).await,
+            refusals,
         });
         let router = command_api::router(state.clone());
         tasks.close();
@@ -377,6 +388,7 @@ impl World {
             json!({"reason": "kind"}),
         )
         .await;
+        self.refuse(&show, &sold, &payment).await;
         let standing =
             json!({"show_id": show, "standing": {"category": "Standing", "quantity": 3}});
         let standing = self.post(3, "/v1/reservations", standing).await;
@@ -428,6 +440,31 @@ impl World {
         .await;
         self.project().await;
         self.end().await
+    }
+
+    /// What changes nothing: a sold seat is asked for, alone and beside a free one; what is paid is extended and paid, what is refunded
+    /// refunded; a seat that there is not.
+    async fn refuse(&self, show: &str, sold: &str, refunded: &str) {
+        let hold = |seats: &[&str]| json!({"show_id": show, "seats": seats});
+        let pay = json!({"reservation_id": sold, "method": "points"});
+        let extend = format!("/v1/reservations/{sold}/extend");
+        let refund = format!("/v1/payments/{refunded}/refund");
+        for (who, path, body, code) in [
+            (3, "/v1/reservations", hold(&["1-1"]), "seats_unavailable"),
+            (
+                3,
+                "/v1/reservations",
+                hold(&["2-5", "1-1"]),
+                "seats_unavailable",
+            ),
+            (1, &*extend, json!({}), "already_confirmed"),
+            (1, "/v1/payments", pay, "already_paid"),
+            (0, &*refund, json!({"reason": "kind"}), "already_refunded"),
+            (3, "/v1/reservations", hold(&["9-9"]), "unknown_seats"),
+        ] {
+            let (_, refused) = self.try_post(who, path, body).await;
+            assert_eq!(refused["code"], code, "{path}: {refused}");
+        }
     }
 
     /// Two are let in; one of them holds, the pass of the other runs out; then the room is paused.

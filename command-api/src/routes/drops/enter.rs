@@ -4,7 +4,10 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode},
 };
-use domain::ids::{DropEntryId, DropId};
+use domain::{
+    ids::{DropEntryId, DropId},
+    refusal::About,
+};
 use edge::{Json, Path, Problem};
 use event_store::Position;
 use serde::Serialize;
@@ -70,7 +73,7 @@ pub(crate) async fn enter_drop(
         pass: pass.map(|pass| pass.to_str().unwrap_or_default()),
         deadline: call.deadline,
     };
-    match state.drops.enter(attempt).await {
+    let answer = match state.drops.enter(attempt).await {
         Ok(Entered::Accepted(entry)) => {
             Ok((StatusCode::ACCEPTED, Json(EntryBody::of(drop_id, &entry))))
         }
@@ -84,5 +87,12 @@ pub(crate) async fn enter_drop(
                 .with("position", entry.position))
         }
         Err(error) => Err(failed(&state, &error)),
-    }
+    };
+    answer.inspect_err(|problem| {
+        let refused = problem.status().is_client_error() && problem.code() != "not_found";
+        if refused {
+            let about = About::Drop(drop_id);
+            state.refusals.about(about, "enter_drop", &call, problem);
+        }
+    })
 }

@@ -1,0 +1,1 @@
+TRUNCATE refusals, refusal_counts RESTART IDENTITY;

@@ -1,0 +1,5 @@
+SELECT subject, number, refusal_id, at, command, command_id, code, detail, actor, correlation_id, position
+FROM refusals
+WHERE correlation_id = $1 AND correlation_id <> '' AND position >= $2 AND position < $3
+ORDER BY position, at, refusal_id, subject
+LIMIT $4;
