@@ -44,9 +44,12 @@ const AGENT: &str = concat!("frontrow/", env!("CARGO_PKG_VERSION"));
 /// Longest pause that a receiver may ask for by `Retry-After`.
 const LONGEST_PAUSE: Duration = Duration::from_hours(6);
 
+/// What the names of webhooks' secrets begin with.
+pub const SECRETS: &str = "webhook/";
+
 /// The name of a webhook's secret in the key store.
 pub fn secret_name(webhook: Uuid) -> String {
-    format!("webhook/{webhook}")
+    format!("{SECRETS}{webhook}")
 }
 
 /// A secret as its receiver gets it.

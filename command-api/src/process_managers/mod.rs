@@ -12,6 +12,7 @@ mod key_expiry;
 mod meter;
 pub mod notifications;
 pub mod refund;
+pub(crate) mod secrets;
 mod show_cancellation;
 pub mod steps;
 mod timers;
@@ -107,6 +108,9 @@ pub async fn run(deps: Deps, shutdown: CancellationToken) {
         }),
         lead(deps, "identity_sweep", &shutdown, |stop| async move {
             identity::sweep::run(deps, &stop).await;
+        }),
+        lead(deps, "secrets", &shutdown, |stop| async move {
+            secrets::run(deps, &stop).await;
         }),
         lead(deps, "notifications", &shutdown, |stop| async move {
             notifications::run(core, &*deps.keys, &deps.notifications, &stop).await;

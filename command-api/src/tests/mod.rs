@@ -20,4 +20,5 @@ mod races;
 mod refusals;
 mod reservations;
 mod storm;
+mod unused_secrets;
 mod waiting_room;
