@@ -210,6 +210,7 @@ impl Parts {
                 core,
                 keys,
                 rooms,
+                beacons: self.config.settings.drops.beacons()?,
                 credentials: self.adapters.credentials().await?,
                 leases: self.adapters.leases().await?,
                 holder: self.holder,

@@ -101,6 +101,23 @@ pub enum Failure {
     TimedOut,
 }
 
+/// What connects over TLS, to whom the machine's authorities vouch for.
+pub(crate) fn tls() -> TlsConnector {
+    let mut roots = RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        tracing::warn!(errors = ?found.errors, "no certificate authority is trusted: calls over TLS will fail");
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider has the default versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    TlsConnector::from(Arc::new(config))
+}
+
 /// What calls.
 #[derive(Clone)]
 pub struct Caller {
@@ -124,20 +141,8 @@ impl Caller {
     /// # Panics
     /// Never: the provider of cryptography has the versions of TLS that rustls begins with.
     pub fn new(reach: Arc<Reach>, time_out: Duration) -> Self {
-        let mut roots = RootCertStore::empty();
-        let found = rustls_native_certs::load_native_certs();
-        roots.add_parsable_certificates(found.certs);
-        if roots.is_empty() {
-            tracing::warn!(errors = ?found.errors, "no certificate authority is trusted: webhooks over TLS will fail");
-        }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("the provider has the default versions")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
         Self {
-            tls: TlsConnector::from(Arc::new(config)),
+            tls: tls(),
             reach,
             time_out,
         }

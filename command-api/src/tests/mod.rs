@@ -1,6 +1,7 @@
 //! The command API as its clients see it, over a real log.
 
 mod accounts;
+mod beacons;
 mod cancellation;
 mod catalogue;
 mod crashes;
