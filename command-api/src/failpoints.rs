@@ -11,11 +11,11 @@ use std::{
 /// The places, each right after the append of the same name was acknowledged. `payment.refused`: a debit or a confirmation was refused,
 /// and the payment not given up yet. `cancellation.told`: one payment of a cancelled show was told to refund itself,
 /// `cancellation.requested`: all of them were; `cancellation.wound_up`: a batch of its places is free. `drop.drawn`: a
-/// batch of entries is drawn, `drop.debited`: one winner has paid or could not, `drop.settled`: a round of them is recorded.
+/// batch of entries is drawn, `drop.beacon`: a value that was fetched is recorded, `drop.debited`: one winner has paid or could not, `drop.settled`: a round of them is recorded.
 /// `notifications.told`: a batch of them is in the ledger, `notifications.sent`: some were sent elsewhere, and the ledger does not know it yet.
 /// `erasure.recorded`: nothing of an erased customer is destroyed yet, `erasure.key_destroyed`: the key is, `erasure.destroyed`: so are password
 /// and sessions.
-pub const NAMES: [&str; 27] = [
+pub const NAMES: [&str; 28] = [
     "payment.requested",
     "payment.debited",
     "payment.confirmed",
@@ -33,6 +33,7 @@ pub const NAMES: [&str; 27] = [
     "cancellation.wound_up",
     "drop.closed",
     "drop.sealed",
+    "drop.beacon",
     "drop.drawn",
     "drop.debited",
     "drop.settled",

@@ -131,6 +131,7 @@ fn opened(id: DropId, event: &Event, drop: &DropEvent) -> Option<Drop> {
         commitment: commitment.clone(),
         beacon: beacon.clone(),
         beacon_value: None,
+        beacon_signature: None,
         beacon_at: None,
         beacon_in_hand: false,
         show_id: *show_id,
@@ -172,8 +173,11 @@ fn change(row: &mut Drop, event: &Event, drop: &DropEvent) {
             row.root = Some(root.clone());
             row.sealed_at = Some(event.recorded_at);
         }
-        DropEvent::BeaconRecorded { value, .. } => {
+        DropEvent::BeaconRecorded {
+            value, signature, ..
+        } => {
             row.beacon_value = Some(value.clone());
+            row.beacon_signature.clone_from(signature);
             row.beacon_at = Some(event.recorded_at);
         }
         DropEvent::EntriesDrawn {

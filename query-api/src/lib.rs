@@ -6,6 +6,7 @@
 //! **Invariant.** This crate reads the read model and the bus; it never reads the log, and it writes nothing.
 
 mod answer;
+mod entry_feed;
 mod error;
 mod freshness;
 mod lists;

@@ -46,6 +46,7 @@ pub(crate) use self::{
     rendition::Served,
 };
 use crate::{
+    entry_feed::EntryFeed,
     error::Error,
     freshness::{AtLeast, Freshness, WAIT},
     metrics::{NOT_CAUGHT_UP, SEAT_MAP_LOADS, SEAT_MAPS, WAITS},
@@ -73,6 +74,8 @@ pub(crate) struct SeatMapCache {
     read_model: Arc<dyn ReadModel>,
     bus: Arc<dyn Bus>,
     freshness: Arc<Freshness>,
+    /// What else the subscription feeds.
+    entries: Arc<EntryFeed>,
     maps: ArcSwap<HashMap<ShowId, Arc<LiveMap>>>,
     /// Where the subscription stands. Held while its events are applied and while a map joins, so that no event falls between.
     feed: Mutex<Vec<Cursor>>,
@@ -90,12 +93,14 @@ impl SeatMapCache {
         read_model: Arc<dyn ReadModel>,
         bus: Arc<dyn Bus>,
         freshness: Arc<Freshness>,
+        entries: Arc<EntryFeed>,
         max_maps: usize,
     ) -> Self {
         Self {
             read_model,
             bus,
             freshness,
+            entries,
             maps: ArcSwap::default(),
             feed: Mutex::default(),
             positions: watch::Sender::new(None),

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    entry_feed::EntryFeed,
     freshness::{Freshness, Progress},
     seat_map_cache::{MAX_MAPS, SeatMapCache},
 };
@@ -23,7 +24,7 @@ pub(crate) const MAX_STREAMS: usize = 20_000;
 pub struct Deps {
     /// Everything but live seat maps.
     pub read_model: Arc<dyn ReadModel>,
-    /// Feeds the live seat maps.
+    /// Feeds the live seat maps, and wakes who follows an entry of a drop.
     pub bus: Arc<dyn Bus>,
     /// Tells whether a show is on sale.
     pub clock: Arc<dyn Clock>,
@@ -41,6 +42,7 @@ pub struct AppState {
     pub(crate) deps: Arc<Deps>,
     pub(crate) freshness: Arc<Freshness>,
     pub(crate) seat_maps: Arc<SeatMapCache>,
+    pub(crate) entries: Arc<EntryFeed>,
     pub(crate) streams: Arc<Semaphore>,
 }
 
@@ -55,16 +57,19 @@ impl AppState {
             deps.read_model.clone(),
             deps.progress.clone(),
         ));
+        let entries = Arc::<EntryFeed>::default();
         let seat_maps = SeatMapCache::new(
             deps.read_model.clone(),
             deps.bus.clone(),
             freshness.clone(),
+            entries.clone(),
             max_maps,
         );
         Self {
             deps: Arc::new(deps),
             freshness,
             seat_maps: Arc::new(seat_maps),
+            entries,
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
         }
     }

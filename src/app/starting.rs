@@ -217,6 +217,7 @@ impl Parts {
                 core,
                 keys: self.watched_keys("process-managers").await?,
                 rooms,
+                beacons: self.config.settings.drops.beacons()?,
                 credentials: self.adapters.credentials().await?,
                 leases: self.adapters.leases().await?,
                 holder: self.holder,

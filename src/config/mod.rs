@@ -1,5 +1,6 @@
 //! The configuration: compiled-in defaults, a file, the environment, the command line; joined, then checked as a whole.
 
+mod drops;
 mod limits;
 mod notifications;
 
@@ -12,7 +13,7 @@ use clap::ValueEnum;
 use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
 
-pub use self::{limits::Limits, notifications::Notifications};
+pub use self::{drops::Drops, limits::Limits, notifications::Notifications};
 use crate::{
     adapters::{self, Port},
     roles::Roles,
@@ -49,6 +50,8 @@ pub struct Settings {
     pub limits: Limits,
     /// What is told to whom.
     pub notifications: Notifications,
+    /// What drops wait for.
+    pub drops: Drops,
     /// The executors.
     pub executor: Executor,
     /// Logs.
@@ -266,6 +269,7 @@ impl Settings {
             .with_list_parse_key("limits.trusted_proxies")
             .with_list_parse_key("limits.exempt")
             .with_list_parse_key("notifications.webhook_networks")
+            .with_list_parse_key("drops.beacons")
             .source(environment);
         let mut settings: Self = sources
             .add_source(environment)
@@ -339,6 +343,7 @@ impl Settings {
         )?;
         self.limits.check()?;
         self.notifications.check()?;
+        self.drops.beacons()?;
         within(
             "audit.seal_every_ms",
             self.audit.seal_every_ms,

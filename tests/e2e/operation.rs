@@ -25,9 +25,15 @@ impl Served {
     }
 
     pub(crate) fn start_with(data: &Path, arguments: &[&str]) -> Self {
+        Self::start_in(data, arguments, &[])
+    }
+
+    /// With further variables of its environment.
+    pub(crate) fn start_in(data: &Path, arguments: &[&str], environment: &[(&str, &Path)]) -> Self {
         let mut command = frontrow(data, &["serve", "--listen", "127.0.0.1:0"]);
         let log = std::fs::File::create(data.join("serve.log")).unwrap();
-        command.args(arguments).stdout(Stdio::piped()).stderr(log);
+        command.args(arguments).envs(environment.iter().copied());
+        command.stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().unwrap();
         let mut banner = Vec::new();
         let mut curls = 0;

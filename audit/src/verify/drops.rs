@@ -53,6 +53,7 @@ struct Drop {
     entries: Vec<Entry>,
     customers: HashSet<Uuid>,
     closed: bool,
+    closed_at: Option<DateTime<Utc>>,
     root: Option<String>,
     drawn: usize,
     last: Option<(u64, Uuid)>,
@@ -75,6 +76,7 @@ impl Drop {
             entries: Vec::new(),
             customers: HashSet::new(),
             closed: false,
+            closed_at: None,
             root: None,
             drawn: 0,
             last: None,
@@ -116,7 +118,7 @@ impl Drop {
             () if self.over => None,
             () if busy => Some(self.opens_at),
             () if !self.closed && !sold_out() => Some(self.closes_at),
-            () if waits => None,
+            () if waits => self.closed_at,
             () => Some(self.opens_at),
         }
     }
@@ -287,14 +289,14 @@ impl Drops {
                 let ids = entries.iter().map(|entrant| (entrant.entry_id, read.id));
                 self.entries.extend(ids);
             }
-            Fact::DropClosed { entries } => {
+            Fact::DropClosed { entries, closed_at } => {
                 if *entries != drop.entries.len() || drop.closed {
                     find(format!(
                         "{entries} entries are closed, there are {}",
                         drop.entries.len()
                     ));
                 }
-                drop.closed = true;
+                (drop.closed, drop.closed_at) = (true, Some(*closed_at));
             }
             Fact::EntriesSealed { root } => drop.root = Some(root.0.to_string()),
             Fact::BeaconRecorded { value } => {

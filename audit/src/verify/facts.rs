@@ -272,6 +272,7 @@ pub(super) enum Fact<'a> {
     },
     DropClosed {
         entries: usize,
+        closed_at: DateTime<Utc>,
     },
     EntriesSealed {
         #[serde(borrow)]

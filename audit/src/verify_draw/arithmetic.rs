@@ -20,6 +20,13 @@ pub(super) fn bytes_of(text: &str) -> Option<[u8; 32]> {
     (hex(&bytes) == text).then_some(bytes)
 }
 
+/// Bytes, however many, from lower-case hexadecimal.
+pub(super) fn bytes_of_any(text: &str) -> Option<Vec<u8>> {
+    let byte = |n: usize| u8::from_str_radix(text.get(2 * n..2 * n + 2)?, 16).ok();
+    let bytes: Vec<u8> = (0..text.len() / 2).map(byte).collect::<Option<_>>()?;
+    (hex(&bytes) == text).then_some(bytes)
+}
+
 /// floor(p x 2^64) of a decimal p above 0, at most 1: digit by digit, by doubling p as often as the result has bits.
 pub(crate) fn threshold(text: &str) -> Option<u128> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));

@@ -8,6 +8,7 @@
 //! Deliberately not the code that draws: what decides must not be what checks it.
 
 mod arithmetic;
+mod beacon;
 mod proof;
 mod report;
 #[cfg(test)]
@@ -55,6 +56,7 @@ pub fn verify_draw(proof: impl Read, expected: &Expected) -> Result<Report, Unre
     let proof = proof::read(proof)?;
     let mut check = Check::new(&proof);
     check.commitments(expected);
+    check.beacon();
     check.list();
     check.lots();
     check.order();

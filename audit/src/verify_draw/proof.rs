@@ -32,6 +32,7 @@ pub(super) struct Beacon {
     pub(super) source: String,
     pub(super) round: u64,
     pub(super) value: String,
+    pub(super) signature: Option<String>,
     pub(super) recorded_at: DateTime<Utc>,
 }
 

@@ -134,6 +134,33 @@ fn a_swapped_beacon_is_refused() {
 }
 
 #[test]
+fn a_value_that_was_not_signed_is_refused() {
+    let mut proof = published();
+    proof["beacon"]["signature"] = json!("5e".repeat(48));
+    refused(&proof, "not the SHA-256 of its signature");
+    let value = hex(digest(&SHA256, &[0x5e; 48]).as_ref());
+    proof["beacon"]["value"] = json!(value);
+    let report = check(&proof);
+    assert!(!report.to_string().contains("SHA-256"), "{report}");
+    proof["beacon"]["signature"] = json!("5E");
+    refused(&proof, "not the SHA-256 of its signature");
+}
+
+#[test]
+fn a_round_that_was_known_before_the_list_was_sealed_is_refused() {
+    let mut proof = published();
+    proof["beacon"]["source"] = json!("drand quicknet");
+    // 2026-02-11T09:49:24Z: long before the list was sealed.
+    proof["beacon"]["round"] = json!(26_000_000);
+    refused(&proof, "before the list was sealed");
+    // 2026-12-01T10:02:06Z: behind the seal at 10:00:00, and told a second later.
+    proof["beacon"]["round"] = json!(34_438_654);
+    assert_eq!(check(&proof).findings, Vec::<String>::new());
+    proof["beacon"]["round"] = json!(34_438_655);
+    refused(&proof, "before there was one");
+}
+
+#[test]
 fn a_moved_winner_is_refused() {
     let mut proof = published();
     let (one, two) = (result_of(&proof, "won")[0].0, result_of(&proof, "won")[1].0);

@@ -29,9 +29,12 @@ const NODE: &[u8] = &[1];
 
 type Digest = [u8; DIGEST_BYTES];
 
+/// What the names of drops' secrets begin with; permanent.
+pub const SECRETS: &str = "drop/";
+
 /// Under which name the key store keeps a drop's secret; permanent.
 pub fn secret_name(drop: DropId) -> String {
-    format!("drop/{drop}")
+    format!("{SECRETS}{drop}")
 }
 
 /// What is made known of the secret beforehand: its SHA-256, in hexadecimal.

@@ -9,6 +9,7 @@
 //! An entry's id follows from drop and customer, and the list remembers the command that each entry came with. So a repeat is recognised by
 //! the list alone, and two hundred thousand entries need no two hundred thousand rows beside the events.
 
+pub mod beacon;
 mod entering;
 pub mod fairness;
 mod steps;
@@ -29,7 +30,10 @@ use uuid::Uuid;
 
 #[cfg(test)]
 pub(crate) use self::steps::in_order;
-pub use self::steps::{Halt, drive};
+pub use self::{
+    beacon::Beacons,
+    steps::{Halt, drive},
+};
 use self::{entering::Waiting, fairness::Lots};
 use crate::{
     generations::Generations,

@@ -1,5 +1,7 @@
 //! What a drop needs after its entries close: carried out step by step, each under an id of its own, so that doing one again changes nothing.
 
+use std::time::Duration;
+
 use domain::{
     drop::{Command, DRAW_BATCH, Entry, Event, FairDrop, Lot, Outcome, Status, Step, View},
     ids::{DropEntryId, DropId, PaymentId},
@@ -11,12 +13,14 @@ use futures::StreamExt;
 
 use super::{
     Error,
+    beacon::{Answer as Told, Beacons},
     fairness::{self, Lots},
 };
 use crate::{
     commands::{self, Origin},
     key_store::{Key, KeyStore},
     payment_provider::{self, Order},
+    process_managers::Next,
     state::Core,
 };
 
@@ -109,12 +113,17 @@ async fn aside<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> 
 ///
 /// # Errors
 /// [`Halt`]; to be tried again.
-pub async fn drive(core: &Core, keys: &dyn KeyStore, drop: DropId) -> Result<(), Halt> {
+pub async fn drive(
+    core: &Core,
+    keys: &dyn KeyStore,
+    beacons: &Beacons,
+    drop: DropId,
+) -> Result<Next, Halt> {
     let drops = &core.executors.drops;
     for _ in 0..MAX_STEPS {
         let look = |drop: &FairDrop, _, now| drop.step(now);
         match drops.read(&drop.to_string(), look).await? {
-            Step::Wait { .. } | Step::Over => return Ok(()),
+            Step::Wait { .. } | Step::Over => return Ok(Next::Nothing),
             Step::Close => {
                 take(
                     core,
@@ -126,6 +135,11 @@ pub async fn drive(core: &Core, keys: &dyn KeyStore, drop: DropId) -> Result<(),
                 core.failpoints.pass("drop.closed").await;
             }
             Step::Seal => seal(core, drop).await?,
+            Step::Beacon => {
+                if let Some(pause) = learn(core, beacons, drop).await? {
+                    return Ok(Next::After(pause));
+                }
+            }
             Step::Draw => draw(core, keys, drop).await?,
             Step::Settle => settle(core, drop).await?,
             Step::Release => release(core, drop).await?,
@@ -137,7 +151,38 @@ pub async fn drive(core: &Core, keys: &dyn KeyStore, drop: DropId) -> Result<(),
             }
         }
     }
-    Ok(())
+    Ok(Next::Nothing)
+}
+
+/// Asks the beacon for its value, and records it; otherwise when to ask again. What the organizer has told meanwhile counts.
+async fn learn(core: &Core, beacons: &Beacons, drop: DropId) -> Result<Option<Duration>, Halt> {
+    let Some(terms) = view(core, drop).await?.map(|view| view.terms) else {
+        return Ok(None);
+    };
+    let Some(beacon) = terms.beacon else {
+        return Ok(None);
+    };
+    let (value, signature) = match beacons.ask(&beacon.source, beacon.round).await {
+        Told::Value { value, signature } => (value, Some(signature)),
+        Told::Later(pause) => return Ok(Some(pause)),
+    };
+    let command = Command::RecordBeacon {
+        organizer_id: terms.organizer_id,
+        value,
+        signature,
+    };
+    match take(core, drop, "beacon", command).await {
+        Ok(_) => core.failpoints.pass("drop.beacon").await,
+        // The organizer was faster, and told another value than the beacon did: for everybody to see.
+        Err(executor::Error::Refused {
+            error: domain::drop::Error::BeaconRecorded,
+            ..
+        }) => {
+            tracing::warn!(%drop, source = beacon.source, round = beacon.round, "another value of the beacon was told")
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(None)
 }
 
 /// Draws everybody, in the order of their lots.

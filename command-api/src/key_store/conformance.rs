@@ -31,6 +31,7 @@ pub async fn all(store: &dyn KeyStore) -> Result<(), String> {
     pending_keys_are_listed_by_age(store).await?;
     secrets_are_stable_and_apart(store).await?;
     a_destroyed_secret_is_gone(store).await?;
+    secrets_are_listed_by_name(store).await?;
     names_are_bounded(store).await
 }
 
@@ -223,6 +224,30 @@ pub async fn a_destroyed_secret_is_gone(store: &dyn KeyStore) -> Result<(), Stri
         store.create_secret(&name).await.map_err(text)? != secret,
         "a destroyed secret came back"
     );
+    Ok(())
+}
+
+/// Names are listed by what they begin with, in order, in pages.
+///
+/// # Errors
+/// What is wrong.
+pub async fn secrets_are_listed_by_name(store: &dyn KeyStore) -> Result<(), String> {
+    let prefix = format!("conformance/{}/", Uuid::now_v7());
+    let mut names: Vec<_> = (0..5)
+        .map(|_| format!("{prefix}{}", Uuid::now_v7()))
+        .collect();
+    // One that begins otherwise, and would stand behind them.
+    let other = format!("{}0", prefix.trim_end_matches('/'));
+    for name in names.iter().chain([&other]) {
+        store.create_secret(name).await.map_err(text)?;
+    }
+    store.destroy_secret(&names.remove(2)).await.map_err(text)?;
+    let found = store.secret_names(&prefix, &prefix, 3).await;
+    let found = found.map_err(text)?;
+    ensure!(found == names[..3], "first page: {found:?} of {names:?}");
+    let found = store.secret_names(&prefix, &found[2], 3).await;
+    let found = found.map_err(text)?;
+    ensure!(found == names[3..], "second page: {found:?} of {names:?}");
     Ok(())
 }
 

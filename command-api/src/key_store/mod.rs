@@ -185,6 +185,17 @@ pub trait KeyStore: Send + Sync + fmt::Debug {
     /// [`Error::Unavailable`].
     async fn destroy_secret(&self, name: &str) -> Result<(), Error>;
 
+    /// Names of secrets that begin with `prefix`, behind `after` (at first the prefix itself), in the order of their bytes, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    async fn secret_names(
+        &self,
+        prefix: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<String>, Error>;
+
     /// The key of a keyed digest, made at its first use and the same ever after.
     ///
     /// # Errors
@@ -192,6 +203,11 @@ pub trait KeyStore: Send + Sync + fmt::Debug {
     async fn hmac_key(&self, purpose: HmacPurpose) -> Result<Key, Error> {
         self.create_secret(purpose.secret_name()).await
     }
+}
+
+/// The first text, by its bytes, behind all that begin with `prefix` and are names of ours.
+fn behind(prefix: &str) -> String {
+    format!("{prefix}{}", char::MAX)
 }
 
 /// Opens the key store that `url` names: `sqlite:<path>` or `postgres://...`.

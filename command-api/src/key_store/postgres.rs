@@ -161,6 +161,22 @@ impl KeyStore for PostgresKeyStore {
         self.forget_old_rows().await;
         Ok(())
     }
+
+    async fn secret_names(
+        &self,
+        prefix: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<String>, Error> {
+        let mut connection = self.database.acquire().await?;
+        sqlx::query_scalar(include_str!("../../sql/postgres/list_secret_names.sql"))
+            .bind(after)
+            .bind(super::behind(prefix))
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(unavailable)
+    }
 }
 
 fn to_key(bytes: &[u8]) -> Result<Key, Error> {

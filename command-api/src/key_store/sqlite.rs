@@ -188,6 +188,21 @@ impl KeyStore for SqliteKeyStore {
         self.forget_old_pages().await;
         Ok(())
     }
+
+    async fn secret_names(
+        &self,
+        prefix: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<String>, Error> {
+        sqlx::query_scalar(include_str!("../../sql/sqlite/list_secret_names.sql"))
+            .bind(after)
+            .bind(super::behind(prefix))
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(unavailable)
+    }
 }
 
 fn to_key(bytes: &[u8]) -> Result<Key, Error> {

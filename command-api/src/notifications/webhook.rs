@@ -44,9 +44,12 @@ const AGENT: &str = concat!("frontrow/", env!("CARGO_PKG_VERSION"));
 /// Longest pause that a receiver may ask for by `Retry-After`.
 const LONGEST_PAUSE: Duration = Duration::from_hours(6);
 
+/// What the names of webhooks' secrets begin with.
+pub const SECRETS: &str = "webhook/";
+
 /// The name of a webhook's secret in the key store.
 pub fn secret_name(webhook: Uuid) -> String {
-    format!("webhook/{webhook}")
+    format!("{SECRETS}{webhook}")
 }
 
 /// A secret as its receiver gets it.
@@ -98,6 +101,23 @@ pub enum Failure {
     TimedOut,
 }
 
+/// What connects over TLS, to whom the machine's authorities vouch for.
+pub(crate) fn tls() -> TlsConnector {
+    let mut roots = RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        tracing::warn!(errors = ?found.errors, "no certificate authority is trusted: calls over TLS will fail");
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider has the default versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    TlsConnector::from(Arc::new(config))
+}
+
 /// What calls.
 #[derive(Clone)]
 pub struct Caller {
@@ -121,20 +141,8 @@ impl Caller {
     /// # Panics
     /// Never: the provider of cryptography has the versions of TLS that rustls begins with.
     pub fn new(reach: Arc<Reach>, time_out: Duration) -> Self {
-        let mut roots = RootCertStore::empty();
-        let found = rustls_native_certs::load_native_certs();
-        roots.add_parsable_certificates(found.certs);
-        if roots.is_empty() {
-            tracing::warn!(errors = ?found.errors, "no certificate authority is trusted: webhooks over TLS will fail");
-        }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("the provider has the default versions")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
         Self {
-            tls: TlsConnector::from(Arc::new(config)),
+            tls: tls(),
             reach,
             time_out,
         }

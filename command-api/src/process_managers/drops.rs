@@ -4,7 +4,7 @@
 use domain::ids::DropId;
 use event_store::StreamId;
 
-use super::Deps;
+use super::{Deps, timers::Next};
 use crate::drops::{Halt, drive};
 
 /// Why a drop could not be served.
@@ -22,8 +22,8 @@ pub(super) enum Error {
 }
 
 /// A drop whose timer came.
-pub(super) async fn due(deps: &Deps, stream: StreamId) -> Result<(), Error> {
+pub(super) async fn due(deps: &Deps, stream: StreamId) -> Result<Next, Error> {
     let drop: DropId = stream.aggregate_id.parse()?;
-    let driven = drive(&deps.core, &*deps.keys, drop).await;
+    let driven = drive(&deps.core, &*deps.keys, &deps.beacons, drop).await;
     driven.map_err(|halt| Error::Halt { drop, halt })
 }

@@ -12,6 +12,7 @@ mod key_expiry;
 mod meter;
 pub mod notifications;
 pub mod refund;
+pub(crate) mod secrets;
 mod show_cancellation;
 pub mod steps;
 mod timers;
@@ -34,8 +35,10 @@ use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+pub use self::timers::Next;
 use crate::{
     credentials::Credentials,
+    drops::Beacons,
     erasure::{self, Erasure},
     identity,
     key_store::KeyStore,
@@ -68,6 +71,8 @@ pub struct Deps {
     pub keys: Arc<dyn KeyStore>,
     /// Passwords and sessions, swept.
     pub credentials: Arc<dyn Credentials>,
+    /// Public values that drops may wait for.
+    pub beacons: Beacons,
     /// Which process leads each of them.
     pub leases: Arc<dyn Leases>,
     /// What is told to whom, and how.
@@ -108,6 +113,9 @@ pub async fn run(deps: Deps, shutdown: CancellationToken) {
         lead(deps, "identity_sweep", &shutdown, |stop| async move {
             identity::sweep::run(deps, &stop).await;
         }),
+        lead(deps, "secrets", &shutdown, |stop| async move {
+            secrets::run(deps, &stop).await;
+        }),
         lead(deps, "notifications", &shutdown, |stop| async move {
             notifications::run(core, &*deps.keys, &deps.notifications, &stop).await;
         }),
@@ -141,13 +149,14 @@ enum Error {
 }
 
 /// A payment that its request left behind.
-async fn payment_due(core: &Core, stream: StreamId) -> Result<(), Error> {
+async fn payment_due(core: &Core, stream: StreamId) -> Result<Next, Error> {
     let id: PaymentId = stream.aggregate_id.parse()?;
-    Ok(Checkout::of_manager(core, id).drive().await?)
+    Checkout::of_manager(core, id).drive().await?;
+    Ok(Next::Nothing)
 }
 
 /// An erased customer whose data is not destroyed yet.
-async fn erasure_due(deps: &Deps, stream: StreamId) -> Result<(), Error> {
+async fn erasure_due(deps: &Deps, stream: StreamId) -> Result<Next, Error> {
     let id: CustomerId = stream.aggregate_id.parse()?;
     let erasure = Erasure {
         customers: &deps.core.executors.customers,
@@ -157,11 +166,11 @@ async fn erasure_due(deps: &Deps, stream: StreamId) -> Result<(), Error> {
         failpoints: &deps.core.failpoints,
     };
     erasure.destroy(id).await?;
-    Ok(())
+    Ok(Next::Nothing)
 }
 
 /// A show with a hold that ran out, or one that was cancelled.
-async fn show_due(core: &Core, stream: StreamId) -> Result<(), Error> {
+async fn show_due(core: &Core, stream: StreamId) -> Result<Next, Error> {
     let id: ShowId = stream.aggregate_id.parse()?;
     if core
         .executors
@@ -171,7 +180,9 @@ async fn show_due(core: &Core, stream: StreamId) -> Result<(), Error> {
         })
         .await?
     {
-        return Ok(show_cancellation::wind_up(core, id).await?);
+        show_cancellation::wind_up(core, id).await?;
+    } else {
+        hold_expiry::expire(core, id).await?;
     }
-    Ok(hold_expiry::expire(core, id).await?)
+    Ok(Next::Nothing)
 }

@@ -107,6 +107,8 @@ async fn tell(core: &Core, deps: &Deps, told: &Notify) {
         core,
         deps,
         at: None,
+        ahead: Vec::new(),
+        is_full: false,
         saved: 0,
         saved_at: Instant::now(),
         organizers: HashMap::new(),
@@ -129,7 +131,7 @@ async fn tell(core: &Core, deps: &Deps, told: &Notify) {
             }
             Err(error) => {
                 tracing::warn!(%error, "notifications wait");
-                reader.at = None;
+                (reader.at, reader.ahead) = (None, Vec::new());
                 sleep(RETRY).await;
                 continue;
             }
@@ -154,6 +156,10 @@ struct Reader<'a> {
     deps: &'a Deps,
     /// `None` where the ledger has to be asked.
     at: Option<u64>,
+    /// Events behind that which were read and told of nobody yet: one may tell a thousand, and then a round ends long before what was read.
+    ahead: Vec<RecordedEvent>,
+    /// Whether the last read brought as many as were asked for.
+    is_full: bool,
     /// Where the ledger's checkpoint is.
     saved: u64,
     saved_at: Instant,
@@ -169,7 +175,11 @@ impl Reader<'_> {
             self.saved = self.deps.ledger.checkpoint().await?;
             self.saved
         };
-        let events = self.core.log.read_all(Position(at), EVENTS).await?;
+        let mut events = std::mem::take(&mut self.ahead);
+        if events.is_empty() {
+            events = self.core.log.read_all(Position(at), EVENTS).await?;
+            self.is_full = events.len() == EVENTS;
+        }
         let (batch, last) = self.batch(at, &events).await?;
         let to = batch.to;
         let told = !batch.notifications.is_empty() || !batch.deliveries.is_empty();
@@ -190,8 +200,9 @@ impl Reader<'_> {
             metrics::told(batch.notifications.len());
         }
         self.at = Some(to);
-        let end = events.last().map_or(at, |event| event.position.0);
-        let more = events.len() == EVENTS || to < end;
+        let told_of = events.partition_point(|event| event.position.0 <= to);
+        self.ahead = events.split_off(told_of);
+        let more = self.is_full || !self.ahead.is_empty();
         let behind = last.filter(|_| more);
         let now = self.core.clock.now();
         metrics::notifications_lag(behind.map_or(TimeDelta::zero(), |at| now - at));

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use event_store::{StreamId, log, timers};
 use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep_until};
@@ -31,15 +31,36 @@ const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
 /// Longest pause between two tries.
 const LONGEST_BACK_OFF: Duration = Duration::from_mins(1);
 
-/// When a stream that could not be handled is tried again.
+/// What is to be done for a stream that was handled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing, as long as its timer is not due.
+    Nothing,
+    /// Something that it waits for from outside may be there after a pause; or its timer is set anew.
+    After(Duration),
+}
+
+/// When a stream whose timer is still due is looked at again.
 #[derive(Debug, Clone, Copy)]
 struct BackOff {
     until: Instant,
     pause: Duration,
+    /// The timer that it waits with; `None`: it could not be handled, and waits whatever its timer says.
+    waits_at: Option<DateTime<Utc>>,
+}
+
+impl BackOff {
+    /// How much longer a stream with this timer waits.
+    fn wait(&self, timer: &timers::Due) -> Duration {
+        match self.waits_at {
+            Some(waits_at) if waits_at != timer.wake_at => Duration::ZERO,
+            Some(_) | None => self.until.saturating_duration_since(Instant::now()),
+        }
+    }
 }
 
 /// A stream that was handled, and what came of it.
-type Handled<E> = (StreamId, Result<(), E>);
+type Handled<E> = (timers::Due, Result<Next, E>);
 
 /// The timers of one kind of aggregate.
 struct Timers<'a, H> {
@@ -57,7 +78,7 @@ struct Timers<'a, H> {
 pub(super) async fn serve<'a, E: Display>(
     core: &Core,
     aggregate_type: &'static str,
-    handle: impl Fn(StreamId) -> BoxFuture<'a, Result<(), E>>,
+    handle: impl Fn(StreamId) -> BoxFuture<'a, Result<Next, E>>,
     shutdown: &CancellationToken,
 ) {
     let mut timers = Timers {
@@ -76,12 +97,12 @@ pub(super) async fn serve<'a, E: Display>(
 /// What the log says of timers.
 struct Due {
     /// Streams to begin with now.
-    ready: Vec<StreamId>,
+    ready: Vec<timers::Due>,
     /// How long nothing else comes due; at most one poll.
     idle: Duration,
 }
 
-impl<'a, E: Display, H: Fn(StreamId) -> BoxFuture<'a, Result<(), E>>> Timers<'_, H> {
+impl<'a, E: Display, H: Fn(StreamId) -> BoxFuture<'a, Result<Next, E>>> Timers<'_, H> {
     async fn run(&mut self) {
         let mut head = self.core.log.head_changes();
         let mut under_way = FuturesUnordered::new();
@@ -98,7 +119,7 @@ impl<'a, E: Display, H: Fn(StreamId) -> BoxFuture<'a, Result<(), E>>> Timers<'_,
             let looked = Instant::now();
             let (soonest, on_news) = (looked + PAUSE, looked + PAUSE_ON_NEWS);
             let mut next = soonest.max(looked + due.idle);
-            under_way.extend(due.ready.into_iter().map(|stream| self.begin(stream)));
+            under_way.extend(due.ready.into_iter().map(|timer| self.begin(timer)));
             while Instant::now() < next {
                 tokio::select! {
                     Some(handled) = under_way.next(), if !under_way.is_empty() => {
@@ -135,14 +156,14 @@ impl<'a, E: Display, H: Fn(StreamId) -> BoxFuture<'a, Result<(), E>>> Timers<'_,
         for timer in listed {
             let wait = match self.waiting.get(&timer.stream) {
                 _ if self.begun.contains(&timer.stream) => continue,
-                Some(back_off) => back_off.until.saturating_duration_since(Instant::now()),
+                Some(back_off) => back_off.wait(&timer),
                 None => (timer.wake_at - now).to_std().unwrap_or_default(),
             };
             if !wait.is_zero() {
                 found.idle = found.idle.min(wait);
             } else if room > 0 {
                 room -= 1;
-                found.ready.push(timer.stream);
+                found.ready.push(timer);
             }
         }
         Ok(found)
@@ -156,30 +177,42 @@ impl<'a, E: Display, H: Fn(StreamId) -> BoxFuture<'a, Result<(), E>>> Timers<'_,
             .retain(|stream, _| listed.contains(stream) || begun.contains(stream));
     }
 
-    fn begin(&mut self, stream: StreamId) -> impl Future<Output = Handled<E>> + use<'a, E, H> {
-        self.begun.insert(stream.clone());
-        let handling = (self.handle)(stream.clone());
+    fn begin(&mut self, timer: timers::Due) -> impl Future<Output = Handled<E>> + use<'a, E, H> {
+        self.begun.insert(timer.stream.clone());
+        let handling = (self.handle)(timer.stream.clone());
         async move {
             let result = handling.await;
-            (stream, result)
+            (timer, result)
         }
     }
 
-    fn end(&mut self, (stream, result): Handled<E>) {
+    fn end(&mut self, (timer, result): Handled<E>) {
+        let timers::Due {
+            stream, wake_at, ..
+        } = timer;
         self.begun.remove(&stream);
         metrics::timer(self.aggregate_type, result.is_ok());
-        match result {
-            Ok(()) => {
-                self.waiting.remove(&stream);
-            }
+        let last = self.waiting.remove(&stream);
+        let (pause, waits_at) = match result {
+            Ok(Next::Nothing) => (Duration::ZERO, None),
+            Ok(Next::After(pause)) => (pause, Some(wake_at)),
             Err(error) => {
                 tracing::warn!(%error, %stream, "a due timer is tried again later");
-                let last = self.waiting.get(&stream).map(|back_off| back_off.pause * 2);
-                let pause = last.unwrap_or(FIRST_BACK_OFF).min(LONGEST_BACK_OFF);
-                let until = Instant::now() + pause;
-                self.waiting.insert(stream, BackOff { until, pause });
+                let failed = last.filter(|back_off| back_off.waits_at.is_none());
+                let pause = failed.map_or(FIRST_BACK_OFF, |back_off| back_off.pause * 2);
+                (pause.min(LONGEST_BACK_OFF), None)
             }
+        };
+        if !pause.is_zero() {
+            let back_off = BackOff {
+                until: Instant::now() + pause,
+                pause,
+                waits_at,
+            };
+            self.waiting.insert(stream, back_off);
         }
-        metrics::stuck(self.aggregate_type, self.waiting.len());
+        let all = self.waiting.values();
+        let stuck = all.filter(|back_off| back_off.waits_at.is_none()).count();
+        metrics::stuck(self.aggregate_type, stuck);
     }
 }

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     drops::{
+        Beacons,
         fairness::{Lots, entry_id, root},
         in_order,
     },
@@ -170,7 +171,8 @@ async fn two_who_look_after_it_at_once_do_no_harm() {
     api.advance(301);
     let id: DropId = drop.parse().unwrap();
     let (core, keys) = (&api.state.core, &*api.state.identity.keys);
-    let drive = || crate::drops::drive(core, keys, id);
+    let beacons = Beacons::default();
+    let drive = || crate::drops::drive(core, keys, &beacons, id);
     let (one, two, three) = tokio::join!(drive(), drive(), drive());
     one.and(two).and(three).unwrap();
     check_ended_well(&api, &drop, "three at once").await;

@@ -25,7 +25,7 @@ use crate::{
     AppState, Core, Deps, Executors, Settings,
     commands::HmacFingerprints,
     credentials,
-    drops::Drops,
+    drops::{Beacons, Drops},
     failpoints::Failpoints,
     identity::{self, Identity},
     key_store::{self, HmacPurpose},
@@ -82,6 +82,8 @@ pub(super) struct Api {
     folder: Arc<Folder>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
+    /// Which beacons the process managers ask.
+    pub(super) beacons: Beacons,
 }
 
 impl Api {
@@ -201,6 +203,7 @@ impl Api {
             folder,
             tasks,
             shutdown,
+            beacons: Beacons::default(),
         }
     }
 
@@ -246,6 +249,7 @@ impl Api {
             keys: self.state.identity.keys.clone(),
             credentials: self.state.identity.credentials.clone(),
             rooms: self.state.rooms.clone(),
+            beacons: self.beacons.clone(),
             leases: Arc::new(InProcessLeases::default()),
             holder: Uuid::now_v7(),
         };

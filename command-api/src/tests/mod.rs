@@ -1,6 +1,7 @@
 //! The command API as its clients see it, over a real log.
 
 mod accounts;
+mod beacons;
 mod cancellation;
 mod catalogue;
 mod crashes;
@@ -20,4 +21,5 @@ mod races;
 mod refusals;
 mod reservations;
 mod storm;
+mod unused_secrets;
 mod waiting_room;

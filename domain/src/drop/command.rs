@@ -92,6 +92,8 @@ pub enum Command {
         organizer_id: OrganizerId,
         /// As the beacon published it, 1 to [`super::MAX_BEACON_BYTES`] bytes.
         value: String,
+        /// As the beacon published it, in hexadecimal, where it was fetched from there; as long at most.
+        signature: Option<String>,
     },
     /// Draw entries, at most [`super::DRAW_BATCH`], in the order of their lots, the least first.
     Draw {

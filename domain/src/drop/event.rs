@@ -194,6 +194,10 @@ pub enum Event {
         round: u64,
         /// The value, as published.
         value: String,
+        /// What it is the SHA-256 of, in hexadecimal, where the beacon signs its values: by it and the beacon's public key anyone can check
+        /// that nobody else made the value.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signature: Option<String>,
     },
     /// Entries were drawn.
     EntriesDrawn {

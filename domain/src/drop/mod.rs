@@ -202,10 +202,15 @@ impl FairDrop {
         }])
     }
 
-    fn record_beacon(&self, organizer_id: OrganizerId, value: &str) -> Result<Vec<Event>, Error> {
+    fn record_beacon(
+        &self,
+        organizer_id: OrganizerId,
+        value: &str,
+        signature: Option<&str>,
+    ) -> Result<Vec<Event>, Error> {
         let terms = self.own(organizer_id)?;
         let beacon = terms.beacon.as_ref().ok_or(Error::NoBeacon)?;
-        opening::check_beacon_value(value)?;
+        opening::check_beacon_value(value, signature)?;
         if self.root.is_none() {
             return Err(out_of_step("the list is not sealed"));
         }
@@ -217,6 +222,7 @@ impl FairDrop {
                 source: beacon.source.clone(),
                 round: beacon.round,
                 value: value.to_owned(),
+                signature: signature.map(str::to_owned),
             }]),
         }
     }
@@ -232,6 +238,7 @@ impl FairDrop {
             step @ (Step::Wait { .. }
             | Step::Close
             | Step::Seal
+            | Step::Beacon
             | Step::Draw
             | Step::Settle
             | Step::Release) => Err(Error::OutOfStep {
@@ -264,7 +271,8 @@ impl Aggregate for FairDrop {
             Command::RecordBeacon {
                 organizer_id,
                 value,
-            } => self.record_beacon(*organizer_id, value),
+                signature,
+            } => self.record_beacon(*organizer_id, value, signature.as_deref()),
             Command::Draw { from, lots } => self.draw(*from, lots),
             Command::Settle { outcomes } => self.settle(outcomes),
             Command::Reveal { secret } => self.reveal(secret, now),
@@ -318,6 +326,7 @@ impl Aggregate for FairDrop {
             Step::Close => self.close(terms, CloseReason::Stock, now, false),
             Step::Wait { .. }
             | Step::Seal
+            | Step::Beacon
             | Step::Draw
             | Step::Settle
             | Step::Release
@@ -330,8 +339,10 @@ impl Aggregate for FairDrop {
         let terms = self.terms.as_ref()?;
         // What there is to do, whatever the time: an instant that has passed.
         match self.step(Timestamp::MIN_UTC) {
-            Step::Wait { until } => until,
+            Step::Wait { until } => Some(until),
             Step::Over => None,
+            // Another instant than that of the steps around it: whoever waits for the beacon sees that there is something else to do.
+            Step::Beacon => self.closed.map(|closed| closed.at),
             Step::Close | Step::Seal | Step::Draw | Step::Settle | Step::Release | Step::Reveal => {
                 Some(terms.opens_at)
             }

@@ -76,9 +76,12 @@ fn invalid(at: &'static str, detail: String) -> Error {
     Error::Invalid { at, detail }
 }
 
-/// Checks a beacon's value.
-pub(super) fn check_beacon_value(value: &str) -> Result<(), Error> {
-    check_text(value, MAX_BEACON_BYTES).map_err(|detail| invalid("beacon_value", detail))
+/// Checks a beacon's value, and the signature that it was published with.
+pub(super) fn check_beacon_value(value: &str, signature: Option<&str>) -> Result<(), Error> {
+    for text in [Some(value), signature].into_iter().flatten() {
+        check_text(text, MAX_BEACON_BYTES).map_err(|detail| invalid("beacon_value", detail))?;
+    }
+    Ok(())
 }
 
 impl FairDrop {

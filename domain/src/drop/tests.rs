@@ -241,6 +241,7 @@ fn the_list_is_sealed_after_the_close_and_the_beacon_comes_after_that() {
     let value = |value: &str| Command::RecordBeacon {
         organizer_id: organizer(),
         value: value.to_owned(),
+        signature: Some("5e".to_owned()),
     };
     assert_eq!(refusal(life.ask(&seal(3), at(2))), "out_of_step");
     let close = Command::Close {
@@ -252,11 +253,11 @@ fn the_list_is_sealed_after_the_close_and_the_beacon_comes_after_that() {
     assert_eq!(refusal(life.ask(&value("b0"), at(4))), "out_of_step");
     assert_eq!(refusal(life.ask(&seal(2), at(4))), "out_of_step");
     life.ask(&seal(3), at(5)).unwrap();
-    assert_eq!(life.drop.step(at(5)), Step::Wait { until: None });
+    assert_eq!(life.drop.step(at(5)), Step::Beacon);
     assert_eq!(
         life.drop.wake_at(),
-        None,
-        "nobody needs to look before the beacon is told"
+        Some(at(3)),
+        "somebody has to ask for the beacon's value"
     );
     let draw = Command::Draw {
         from: 0,
@@ -267,6 +268,7 @@ fn the_list_is_sealed_after_the_close_and_the_beacon_comes_after_that() {
     assert_eq!(life.ask(&value("b0"), at(7)), Ok(Vec::new()));
     assert_eq!(life.ask(&value("b1"), at(7)), Err(Error::BeaconRecorded));
     assert_eq!(life.drop.step(at(7)), Step::Draw);
+    assert_eq!(life.drop.wake_at(), Some(at(0)), "another instant");
     assert_eq!(life.ask(&close, at(8)), Ok(Vec::new()));
 }
 

@@ -9,15 +9,17 @@ use crate::{
 /// What is to be done next, by whoever looks after drops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Nothing for now: entries are accepted, or the beacon is waited for.
+    /// Nothing for now: entries are accepted.
     Wait {
-        /// Until when; `None`: until somebody tells the beacon's value.
-        until: Option<Timestamp>,
+        /// Until when.
+        until: Timestamp,
     },
     /// Accept no more entries.
     Close,
     /// Publish the list's root.
     Seal,
+    /// Ask for the beacon's value, or wait until the organizer tells it.
+    Beacon,
     /// Draw.
     Draw,
     /// Ask winners for the price.
@@ -68,14 +70,14 @@ impl FairDrop {
             if sold_out || now >= terms.closes_at {
                 return Step::Close;
             }
-            let until = Some(terms.closes_at);
+            let until = terms.closes_at;
             return Step::Wait { until };
         }
         if self.root.is_none() {
             return Step::Seal;
         }
         if terms.beacon.is_some() && self.beacon.is_none() {
-            return Step::Wait { until: None };
+            return Step::Beacon;
         }
         if drawing.drawn < self.entries.len() {
             return Step::Draw;

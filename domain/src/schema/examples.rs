@@ -14,6 +14,7 @@ macro_rules! fixtures {
 // A test compares this list with the folder.
 fixtures! {
     "beacon_recorded.v1",
+    "beacon_recorded.v1.signed",
     "concert_announced.v1",
     "concert_announced.v1.plain",
     "concert_revised.v1",

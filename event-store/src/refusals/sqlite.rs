@@ -66,7 +66,7 @@ impl Refusals for SqliteRefusals {
                 .await
         };
         // IMMEDIATE: a transaction that begins by reading can't always go on to write.
-        let begun = self.pool.begin_with("BEGIN IMMEDIATE").await;
+        let begun = self.pool.begin_with(sqlite_file::BEGIN).await;
         let mut transaction = begun.map_err(|e| unavailable(&e))?;
         let full = write(&mut transaction).await.map_err(|e| unavailable(&e))?;
         transaction.commit().await.map_err(|e| unavailable(&e))?;

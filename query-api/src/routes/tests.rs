@@ -2,6 +2,7 @@
 
 mod cancellation;
 mod catalogue;
+mod entries;
 mod freshness;
 mod owned;
 mod seats;

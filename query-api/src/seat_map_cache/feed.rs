@@ -84,6 +84,7 @@ impl SeatMapCache {
 
     /// Applies a delivery to the maps that it is about, then moves on.
     fn deliver(&self, delivery: &Delivery) -> Result<(), Error> {
+        self.entries.deliver(&delivery.events);
         let mut feed = self.lock_feed();
         let maps = self.maps.load();
         let mut by_show: HashMap<ShowId, Result<Vec<(Event, u64)>, DecodeError>> = HashMap::new();

@@ -250,6 +250,7 @@ pub(crate) fn fair_drop(n: u64) -> Drop {
         commitment: "c0".to_owned(),
         beacon: None,
         beacon_value: None,
+        beacon_signature: None,
         beacon_at: None,
         beacon_in_hand: false,
         show_id: None,

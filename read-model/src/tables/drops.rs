@@ -37,6 +37,9 @@ pub struct Drop {
     pub beacon: Option<Beacon>,
     /// The beacon's value, once it is told.
     pub beacon_value: Option<String>,
+    /// What that is the SHA-256 of, in hexadecimal, where it was fetched from the beacon.
+    #[serde(default)]
+    pub beacon_signature: Option<String>,
     /// When that was, in microseconds since 1970.
     #[serde(with = "chrono::serde::ts_microseconds_option")]
     pub beacon_at: Option<Timestamp>,

@@ -7,6 +7,7 @@ mod watcher;
 
 use std::{
     path::PathBuf,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -15,6 +16,7 @@ use edge::auth::Role;
 use frontrow::app::AppConfig;
 use reqwest::{Client, Method};
 use serde_json::Value;
+use servers::{Cluster, Extra};
 use uuid::Uuid;
 
 use self::system::{Distributed, Embedded, System};
@@ -83,6 +85,13 @@ impl TestApp {
     pub(crate) async fn alone(test: &str) -> Option<Self> {
         Some(Self::on(System::Distributed(
             Distributed::alone(test, true).await?,
+        )))
+    }
+
+    /// The same, with more than its processes need.
+    pub(crate) async fn alone_with(test: &str, extra: Extra) -> Option<Self> {
+        Some(Self::on(System::Distributed(
+            Distributed::alone_with(test, extra).await?,
         )))
     }
 
@@ -217,6 +226,11 @@ impl TestApp {
             );
             tokio::task::yield_now().await;
         }
+    }
+
+    /// The processes of a distributed system.
+    pub(crate) fn cluster(&self) -> Arc<Cluster> {
+        self.system.cluster()
     }
 
     pub(crate) fn data(&self) -> &PathBuf {

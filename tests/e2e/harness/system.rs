@@ -11,7 +11,7 @@ use event_store::{
 use frontrow::app::{App, AppConfig};
 use futures::FutureExt;
 use reqwest::Method;
-use servers::{Cluster, Layout};
+use servers::{Cluster, Extra, Layout};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
@@ -111,6 +111,14 @@ impl System {
     }
 
     #[track_caller]
+    pub(super) fn cluster(&self) -> Arc<Cluster> {
+        match self {
+            Self::Embedded(_) => panic!("everything is in this process"),
+            Self::Distributed(distributed) => distributed.cluster.clone(),
+        }
+    }
+
+    #[track_caller]
     pub(super) fn data(&self) -> &PathBuf {
         match self {
             Self::Embedded(embedded) => &embedded.data.0,
@@ -171,6 +179,11 @@ impl Distributed {
         Some(Self::of(Arc::new(cluster)))
     }
 
+    pub(super) async fn alone_with(test: &str, extra: Extra) -> Option<Self> {
+        let cluster = Cluster::start_with(layout(test, true), extra).await?;
+        Some(Self::of(Arc::new(cluster)))
+    }
+
     pub(super) async fn restart(self) -> Self {
         assert_eq!(
             Arc::strong_count(&self.cluster),
@@ -197,13 +210,17 @@ impl Distributed {
     }
 }
 
-async fn start(test: &str, proxy: bool) -> Option<Cluster> {
-    let layout = Layout {
+fn layout(test: &str, proxy: bool) -> Layout<'_> {
+    let program = env!("CARGO_BIN_EXE_frontrow").as_ref();
+    Layout {
         test,
-        program: env!("CARGO_BIN_EXE_frontrow").as_ref(),
+        program,
         proxy,
-    };
-    Cluster::start(layout).await
+    }
+}
+
+async fn start(test: &str, proxy: bool) -> Option<Cluster> {
+    Cluster::start(layout(test, proxy)).await
 }
 
 /// Runs `frontrow audit verify`, which must find nothing.

@@ -18,15 +18,15 @@ use crate::{
 };
 
 /// A server in a process of its own, and those who talk to it.
-struct World {
-    data: DataFolder,
-    client: Client,
-    organizer: String,
+pub(super) struct World {
+    pub(super) data: DataFolder,
+    pub(super) client: Client,
+    pub(super) organizer: String,
 }
 
 impl World {
     /// With these lines of configuration.
-    fn new(settings: &str) -> Self {
+    pub(super) fn new(settings: &str) -> Self {
         let data = DataFolder::new();
         std::fs::write(data.0.join("settings.toml"), settings).unwrap();
         let organizer = token(&data.0, "organizer");
@@ -38,13 +38,23 @@ impl World {
     }
 
     fn serve(&self, more: &[&str]) -> Served {
+        self.serve_in(more, &[])
+    }
+
+    pub(super) fn serve_in(&self, more: &[&str], environment: &[(&str, &Path)]) -> Served {
         let settings = self.data.0.join("settings.toml");
         let mut arguments = vec!["--config", settings.to_str().unwrap()];
         arguments.extend(more);
-        Served::start_with(&self.data.0, &arguments)
+        Served::start_in(&self.data.0, &arguments, environment)
     }
 
-    async fn post(&self, served: &Served, path: &str, token: &str, body: Value) -> Value {
+    pub(super) async fn post(
+        &self,
+        served: &Served,
+        path: &str,
+        token: &str,
+        body: Value,
+    ) -> Value {
         let url = format!("{}{path}", served.base);
         let mut call = self.client.post(url).json(&body);
         if !token.is_empty() {
@@ -57,7 +67,7 @@ impl World {
     }
 
     /// A show on sale, and a customer with points: their id and token.
-    async fn prepare(&self, served: &Served) -> (Value, String) {
+    pub(super) async fn prepare(&self, served: &Served) -> (Value, String) {
         let post = async |path, body| self.post(served, path, &self.organizer, body).await;
         let venue = json!({"name": "Field", "seating_plan": plan(2, 2)});
         let venue = post("/v1/venues", venue).await;
@@ -80,7 +90,7 @@ impl World {
     }
 
     /// Holds a seat and gives it back: one notification.
-    async fn hold_and_cancel(&self, served: &Served, show: &Value, customer: &str) {
+    pub(super) async fn hold_and_cancel(&self, served: &Served, show: &Value, customer: &str) {
         let wish = json!({"show_id": show, "seats": ["A-1-1"]});
         let held = self.post(served, "/v1/reservations", customer, wish).await;
         let reservation = held["reservation_id"].as_str().unwrap();
@@ -97,7 +107,7 @@ fn ended_by_itself(served: &mut Served) {
 }
 
 /// Whether anything is left to be sent, by the file itself.
-fn states(data: &Path) -> String {
+pub(super) fn states(data: &Path) -> String {
     let sql = "SELECT group_concat(state || ':' || attempts) FROM notification_deliveries";
     crate::operation::sqlite(&data.join("log.db"), sql)
 }

@@ -45,7 +45,7 @@ async fn start(smtp: &Smtp, language: &'static str) -> TestApp {
 }
 
 /// Registers, signs in and charges.
-async fn register(app: &TestApp, email: &str) -> Fan {
+pub(super) async fn register(app: &TestApp, email: &str) -> Fan {
     let password = "correct horse battery";
     let body = json!({"email": email, "password": password, "name": "Anna Grün"});
     let customer = app

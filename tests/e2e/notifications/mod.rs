@@ -1,9 +1,11 @@
 //! Who is told what, once: in the own list and stream, by webhook, by mail.
 
 mod crashes;
+mod distributed;
 mod email;
 mod inbox;
 mod receiver;
+mod tls;
 mod webhooks;
 
 use std::time::Duration;

@@ -7,11 +7,20 @@ use std::{
 };
 
 use serde_json::Value;
+use servers::Authority;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::TcpListener,
     sync::Notify,
     task::JoinSet,
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        ServerConfig,
+        crypto::aws_lc_rs,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    },
 };
 
 /// One call as it came.
@@ -51,6 +60,7 @@ type Plan = dyn Fn(usize, &Received) -> Behaviour + Send + Sync;
 /// A running receiver; it ends with the value.
 pub(crate) struct Receiver {
     address: SocketAddr,
+    is_secure: bool,
     calls: Arc<Mutex<Vec<Received>>>,
     came: Arc<Notify>,
     _tasks: JoinSet<()>,
@@ -61,26 +71,46 @@ impl Receiver {
     pub(crate) async fn start(
         plan: impl Fn(usize, &Received) -> Behaviour + Send + Sync + 'static,
     ) -> Self {
+        Self::start_on(Arc::new(plan), None).await
+    }
+
+    /// Over TLS, with a certificate of this authority: takes every call.
+    pub(crate) async fn start_tls(authority: &Authority) -> Self {
+        let tls = TlsAcceptor::from(Arc::new(server(authority)));
+        Self::start_on(Arc::new(|_, _| Behaviour::Answer(204)), Some(tls)).await
+    }
+
+    async fn start_on(plan: Arc<Plan>, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (calls, came) = (
             Arc::<Mutex<Vec<Received>>>::default(),
             Arc::new(Notify::new()),
         );
-        let plan: Arc<Plan> = Arc::new(plan);
+        let is_secure = tls.is_some();
         let (kept, told) = (calls.clone(), came.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let mut open = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let (kept, told, plan) = (kept.clone(), told.clone(), plan.clone());
+                let tls = tls.clone();
                 open.spawn(async move {
-                    serve(stream, &kept, &told, &*plan).await;
+                    match tls {
+                        None => serve(stream, &kept, &told, &*plan).await,
+                        // Who does not trust the certificate ends the connection here.
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                serve(stream, &kept, &told, &*plan).await;
+                            }
+                        }
+                    }
                 });
             }
         });
         Self {
             address,
+            is_secure,
             calls,
             came,
             _tasks: tasks,
@@ -88,6 +118,10 @@ impl Receiver {
     }
 
     pub(crate) fn url(&self) -> String {
+        if self.is_secure {
+            let port = self.address.port();
+            return format!("https://localhost:{port}/hook?from=frontrow");
+        }
         format!("http://{}/hook?from=frontrow", self.address)
     }
 
@@ -107,7 +141,24 @@ impl Receiver {
     }
 }
 
-async fn serve(mut stream: TcpStream, calls: &Mutex<Vec<Received>>, came: &Notify, plan: &Plan) {
+fn server(authority: &Authority) -> ServerConfig {
+    let chain = CertificateDer::pem_file_iter(authority.server_certificate()).unwrap();
+    let key = PrivateKeyDer::from_pem_file(authority.server_key()).unwrap();
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain.map(Result::unwrap).collect(), key)
+        .unwrap()
+}
+
+async fn serve(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    calls: &Mutex<Vec<Received>>,
+    came: &Notify,
+    plan: &Plan,
+) {
     let Some(received) = read(&mut stream).await else {
         return;
     };
@@ -143,7 +194,7 @@ async fn serve(mut stream: TcpStream, calls: &Mutex<Vec<Received>>, came: &Notif
 }
 
 /// One request; `None` where it breaks off.
-async fn read(stream: &mut TcpStream) -> Option<Received> {
+async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<Received> {
     let mut bytes = Vec::new();
     loop {
         let mut chunk = [0; 4_096];

@@ -18,7 +18,7 @@ use crate::harness::{Sale, TestApp};
 
 /// Checks a call as `docs/notifications.md` tells receivers to.
 #[track_caller]
-fn verify(call: &Received, secret: &str) {
+pub(super) fn verify(call: &Received, secret: &str) {
     let secret = STANDARD.decode(secret.strip_prefix("whsec_").unwrap());
     let key = hmac::Key::new(hmac::HMAC_SHA256, &secret.unwrap());
     let signed = format!(
@@ -35,7 +35,7 @@ fn verify(call: &Received, secret: &str) {
 }
 
 /// Ids by how often they came.
-fn by_id(calls: &[Received]) -> BTreeMap<String, usize> {
+pub(super) fn by_id(calls: &[Received]) -> BTreeMap<String, usize> {
     let mut ids = BTreeMap::new();
     for call in calls {
         *ids.entry(call.id().to_owned()).or_default() += 1;

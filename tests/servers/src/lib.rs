@@ -15,7 +15,9 @@
 //! | `FRONTROW_TEST_SKIPPED` | A file to which each skipped test adds a line |
 //! | `FRONTROW_TEST_USED` | A file to which each server adds a line when it is started |
 //! | `FRONTROW_TEST_FAULTS` | A file to which each round of a fault adds a line |
+//! | `FRONTROW_TEST_DROPS` | A file to which each drop with a crowd adds a line |
 
+mod authority;
 mod cluster;
 mod database;
 mod haproxy;
@@ -27,12 +29,13 @@ mod redis;
 mod smtp;
 mod wait;
 
-pub use cluster::{Cluster, Layout, Stores};
+pub use authority::Authority;
+pub use cluster::{Cluster, Extra, Layout, Stores};
 pub use database::{Database, log_database, read_model_database};
 pub use haproxy::Haproxy;
 pub use home::Home;
 pub use kafka::Kafka;
-pub use notes::{fault, skip};
+pub use notes::{crowd, fault, skip};
 pub use postgres::{Options, Postgres, StandbyOptions};
 pub use redis::Redis;
 pub use smtp::Smtp;

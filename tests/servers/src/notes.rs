@@ -18,6 +18,17 @@ pub fn fault(row: &[String; 7]) {
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
+/// The file to which each drop with a crowd adds a line.
+pub(crate) const DROPS: &str = "FRONTROW_TEST_DROPS";
+
+/// Notes what came of a drop with a crowd: the mode, entries, wins, how many were expected, the stock left, entries answered once, kills,
+/// repeated calls, and how long entering, drawing and telling took.
+pub fn crowd(row: &[String; 11]) {
+    note(DROPS, &(row.join("\t") + "\n"));
+    let line = format!("drop: {}\n", row.join(", "));
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
 /// Notes that a test was skipped, for want of what.
 pub fn skip(test: &str, want: &str) {
     let line = format!("{test}: {want}\n");

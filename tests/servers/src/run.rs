@@ -13,11 +13,18 @@ use servers::Home;
 
 use crate::{output::Summary, shared::Shared};
 
+/// What is told of each round of a fault.
+const FAULTS: &str =
+    "fault\tacknowledged before\tafter\tnot served\tunknown\tlost\tfirst acknowledged after";
+/// What is told of each drop with a crowd.
+const DROPS: &str = "drop\tentries\twins\texpected\tstock left\tanswered once\tkills\trepeated\tentered in\tdrawn and paid in\ttold in";
+
 /// Runs the command to its end. The answer is its exit status.
 pub(crate) async fn run(command: &[OsString]) -> ExitCode {
     let notes = Home::new("tests");
     let note = |name: &str| notes.path().join(name);
-    let (skipped, used, faults) = (note("skipped"), note("used"), note("faults"));
+    let (skipped, used) = (note("skipped"), note("used"));
+    let (faults, drops) = (note("faults"), note("drops"));
     let shared = Shared::start().await;
     let servers = shared.describe();
     let started = Command::new(&command[0])
@@ -26,6 +33,7 @@ pub(crate) async fn run(command: &[OsString]) -> ExitCode {
         .env("FRONTROW_TEST_SKIPPED", &skipped)
         .env("FRONTROW_TEST_USED", &used)
         .env("FRONTROW_TEST_FAULTS", &faults)
+        .env("FRONTROW_TEST_DROPS", &drops)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn();
@@ -43,7 +51,7 @@ pub(crate) async fn run(command: &[OsString]) -> ExitCode {
     .await
     .expect("a reader of lines does not panic");
     let report = report(&servers, &lines(&used), &shared.missing, &lines(&skipped));
-    eprint!("{report}{}", table(&faults));
+    eprint!("{report}{}{}", table(FAULTS, &faults), table(DROPS, &drops));
     drop(shared);
     summary.write();
     child.map_or(ExitCode::FAILURE, exit_code)
@@ -94,12 +102,10 @@ fn report(
     report
 }
 
-/// The rounds of the faults in columns, in the order in which they ran; nothing where there was none.
-fn table(file: &Path) -> String {
-    const HEAD: &str =
-        "fault\tacknowledged before\tafter\tnot served\tunknown\tlost\tfirst acknowledged after";
+/// The rounds of a kind in columns, in the order in which they ran; nothing where there was none.
+fn table(head: &str, file: &Path) -> String {
     let text = std::fs::read_to_string(file).unwrap_or_default();
-    let rows: Vec<Vec<&str>> = std::iter::once(HEAD)
+    let rows: Vec<Vec<&str>> = std::iter::once(head)
         .chain(text.lines())
         .map(|line| line.split('\t').collect())
         .collect();

@@ -10,6 +10,7 @@ use std::{
 };
 
 use crate::{
+    Authority,
     home::{Home, ended},
     notes,
     wait::{free_port, until},
@@ -26,6 +27,8 @@ const MAILS: &str = "mails";
 pub struct Smtp {
     home: Home,
     port: u16,
+    /// Certificate and key; with them mail is taken over STARTTLS alone.
+    tls: Option<(PathBuf, PathBuf)>,
     process: Mutex<Child>,
 }
 
@@ -35,6 +38,19 @@ impl Smtp {
     /// # Panics
     /// Where it is installed and does not start.
     pub async fn start(test: &str) -> Option<Self> {
+        Self::start_on(test, None).await
+    }
+
+    /// One that takes no mail before STARTTLS, and shows a certificate of this authority.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    pub async fn start_tls(test: &str, authority: &Authority) -> Option<Self> {
+        let tls = (authority.server_certificate(), authority.server_key());
+        Self::start_on(test, Some(tls)).await
+    }
+
+    async fn start_on(test: &str, tls: Option<(PathBuf, PathBuf)>) -> Option<Self> {
         let Ok(version) = Command::new(PROGRAM).arg("--version").output() else {
             notes::skip(test, "aiosmtpd is not installed");
             return None;
@@ -42,7 +58,7 @@ impl Smtp {
         let mut reason = String::new();
         for _ in 0..5 {
             let (home, port) = (Home::new("smtp"), free_port());
-            match launch(&home, port).await {
+            match launch(&home, port, tls.as_ref()).await {
                 Ok(process) => {
                     let version = String::from_utf8_lossy(&version.stdout);
                     let version = version.rsplit('/').next().unwrap_or_default().trim();
@@ -51,6 +67,7 @@ impl Smtp {
                     return Some(Self {
                         home,
                         port,
+                        tls,
                         process,
                     });
                 }
@@ -63,7 +80,8 @@ impl Smtp {
 
     /// Where clients find it.
     pub fn url(&self) -> String {
-        format!("smtp://127.0.0.1:{}", self.port)
+        let how = self.tls.as_ref().map_or("", |_| "?tls=required");
+        format!("smtp://127.0.0.1:{}{how}", self.port)
     }
 
     /// The mails that it took, in no certain order.
@@ -91,7 +109,7 @@ impl Smtp {
     /// # Panics
     /// Where it does not start.
     pub async fn start_again(&self) {
-        match launch(&self.home, self.port).await {
+        match launch(&self.home, self.port, self.tls.as_ref()).await {
             Ok(process) => {
                 *self.process.lock().unwrap_or_else(PoisonError::into_inner) = process;
             }
@@ -107,9 +125,13 @@ impl Drop for Smtp {
 }
 
 /// Starts a server and waits until it greets.
-async fn launch(home: &Home, port: u16) -> Result<Child, String> {
-    let mut process = home
-        .command(PROGRAM, LOG)
+async fn launch(home: &Home, port: u16, tls: Option<&(PathBuf, PathBuf)>) -> Result<Child, String> {
+    let mut command = home.command(PROGRAM, LOG);
+    if let Some((certificate, key)) = tls {
+        command.arg("--tlscert").arg(certificate);
+        command.arg("--tlskey").arg(key);
+    }
+    let mut process = command
         .args(["--nosetuid", "--class", "aiosmtpd.handlers.Mailbox"])
         .args(["--listen", &format!("127.0.0.1:{port}")])
         .arg(home.path().join(MAILS))

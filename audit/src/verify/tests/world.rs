@@ -12,7 +12,7 @@ use command_api::{
     AppState, Core, Deps as CommandDeps, Executors, Notifications, Settings,
     commands::{HmacFingerprints, Origin, step_id},
     credentials::SqliteCredentials,
-    drops::{Drops, drive},
+    drops::{Beacons, Drops, drive},
     failpoints::Failpoints,
     identity::{self, Identity},
     key_store::SqliteKeyStore,
@@ -513,9 +513,14 @@ impl World {
         self.post(0, &format!("/v1/drops/{drop}/close"), json!({}))
             .await;
         let keys = &*self.state.identity.keys;
-        drive(&self.state, keys, drop.parse().unwrap())
-            .await
-            .unwrap();
+        drive(
+            &self.state,
+            keys,
+            &Beacons::default(),
+            drop.parse().unwrap(),
+        )
+        .await
+        .unwrap();
     }
 
     /// Brings the read model up to the log's head.

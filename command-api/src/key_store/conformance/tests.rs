@@ -20,6 +20,8 @@ enum Fault {
     AgeIgnored,
     SecretsShared,
     SecretKept,
+    OthersListed,
+    PagesRepeated,
     LongNames,
 }
 
@@ -94,6 +96,19 @@ impl KeyStore for Faulty {
         }
         self.store.destroy_secret(name).await
     }
+
+    async fn secret_names(
+        &self,
+        prefix: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<String>, Error> {
+        match self.fault {
+            Fault::OthersListed => self.store.secret_names("conformance/", after, limit).await,
+            Fault::PagesRepeated => self.store.secret_names(prefix, prefix, limit).await,
+            _ => self.store.secret_names(prefix, after, limit).await,
+        }
+    }
 }
 
 macro_rules! finds {
@@ -120,5 +135,6 @@ finds! {
     listing: pending_keys_are_listed_by_age finds LimitIgnored, AgeIgnored;
     secrets: secrets_are_stable_and_apart finds SecretsShared;
     secrets_gone: a_destroyed_secret_is_gone finds SecretKept;
+    secrets_listed: secrets_are_listed_by_name finds OthersListed, PagesRepeated, SecretKept;
     names: names_are_bounded finds LongNames;
 }

@@ -98,6 +98,7 @@ pub(crate) async fn close_drop(
         let command = Command::RecordBeacon {
             organizer_id,
             value,
+            signature: None,
         };
         let call = Call {
             command_id: step_id(call.command_id, "beacon"),

@@ -18,16 +18,16 @@ use edge::{
 use read_model::At;
 use tokio::{
     sync::OwnedSemaphorePermit,
-    time::{Instant, sleep_until},
+    time::{Instant, timeout_at},
 };
 use uuid::Uuid;
 
 use super::{EntryView, own_entry};
-use crate::{error::Error, state::AppState};
+use crate::{entry_feed::Following, error::Error, freshness::AtLeast, state::AppState};
 
-/// How often an entry is looked at: so late its result is told at most.
-const PACE: Duration = Duration::from_secs(1);
-/// Longest silence on a stream: proxies close what is silent for longer.
+/// Pause after a look that failed: the read model is away, or does not show yet what the bus told.
+const RETRY: Duration = Duration::from_secs(1);
+/// Longest silence on a stream: proxies close what is silent for longer. So often an entry is looked at, whatever the bus told.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// The first bytes of every stream: how long a browser waits before it connects again, in milliseconds.
 const PREAMBLE: &str = "retry: 1000\n\n";
@@ -45,25 +45,29 @@ const PREAMBLE: &str = "retry: 1000\n\n";
         ("id" = Uuid, Path, description = "The drop"),
         ("entry_id" = Uuid, Path, description = "The entry"),
         ("Last-Event-ID" = Option<String>, Header, description = "`id` of the last event seen"),
+        ("At-Least-Position" = Option<u64>, Header, description = "Position that the first event must show; waits up to 2 s"),
     ),
     responses(
         (status = 200, description = "Server-sent events", body = EntryView, content_type = "text/event-stream"),
+        (status = 400, description = "A parameter is malformed", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "No valid token", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "Another role is needed", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "Unknown, or another's", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "Too many streams are open, or a dependency does not answer", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Too many streams are open, `not_caught_up`, or a dependency does not answer", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn entry_stream(
     State(state): State<AppState>,
     principal: Principal,
     Path((drop, entry)): Path<(DropId, DropEntryId)>,
+    at_least: AtLeast,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     principal.require(Role::Customer)?;
     let permit = state.streams.clone().try_acquire_owned();
     let permit = permit.map_err(|_| Error::TooMany("streams are open"))?;
-    let first = own_entry(&state, drop, entry, principal.id).await?;
+    let following = state.entries.follow(drop, entry);
+    let first = own_entry(&state, at_least, drop, entry, principal.id).await?;
     let seen = headers.get("last-event-id");
     let follower = Follower {
         seen: seen.and_then(|id| Some(id.to_str().ok()?.to_owned())),
@@ -72,8 +76,8 @@ pub(crate) async fn entry_stream(
         drop,
         entry,
         customer: principal.id,
-        next_at: Instant::now(),
-        silent_since: Instant::now(),
+        following,
+        told: at_least,
         is_opened: false,
         has_ended: false,
         _permit: permit,
@@ -105,8 +109,9 @@ struct Follower {
     seen: Option<String>,
     /// The entry, looked at already.
     known: Option<At<EntryView>>,
-    next_at: Instant,
-    silent_since: Instant,
+    following: Following,
+    /// Where the bus told of the entry last: rows must show it.
+    told: AtLeast,
     is_opened: bool,
     has_ended: bool,
     _permit: OwnedSemaphorePermit,
@@ -124,26 +129,34 @@ impl Follower {
     }
 
     async fn wait(&mut self) -> Option<Bytes> {
-        loop {
-            if self.has_ended {
-                return None;
-            }
-            sleep_until(self.next_at).await;
-            self.next_at = Instant::now() + PACE;
+        let silent_until = Instant::now() + HEARTBEAT;
+        while !self.has_ended {
             let look = match self.known.take() {
                 Some(known) => Ok(known),
-                None => own_entry(&self.state, self.drop, self.entry, self.customer).await,
+                None => self.look().await,
             };
             // A read model that is away comes back; the client keeps its place meanwhile.
+            let until = if look.is_ok() {
+                silent_until
+            } else {
+                silent_until.min(Instant::now() + RETRY)
+            };
             if let Some(chunk) = look.ok().and_then(|at| self.news(&at.value)) {
-                self.silent_since = Instant::now();
                 return Some(chunk);
             }
-            if self.silent_since.elapsed() >= HEARTBEAT {
-                self.silent_since = Instant::now();
-                return Some(Bytes::from_static(b":\n\n"));
+            match timeout_at(until, self.following.changed()).await {
+                Ok(position) => self.told = AtLeast(position),
+                Err(_) if Instant::now() >= silent_until => {
+                    return Some(Bytes::from_static(b":\n\n"));
+                }
+                Err(_) => {}
             }
         }
+        None
+    }
+
+    async fn look(&self) -> Result<At<EntryView>, Error> {
+        own_entry(&self.state, self.told, self.drop, self.entry, self.customer).await
     }
 
     /// The entry as an event, unless the client has seen it.

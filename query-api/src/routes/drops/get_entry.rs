@@ -7,7 +7,6 @@ use edge::{
     auth::{Principal, Role},
     problem::ProblemBody,
 };
-use read_model::ProjectionId;
 
 use super::{EntryView, own_entry};
 use crate::{answer::Answer, error::Error, freshness::AtLeast, state::AppState};
@@ -39,10 +38,6 @@ pub(crate) async fn get_entry(
     at_least: AtLeast,
 ) -> Result<Answer<EntryView>, Error> {
     principal.require(Role::Customer)?;
-    // Waits until the drops are there; then reads both rows.
-    let model = &state.deps.read_model;
-    let wait = || model.drop_entry(entry);
-    let drops = [ProjectionId::Drops];
-    state.freshness.read(at_least, &drops, wait).await?;
-    Ok(Answer(own_entry(&state, drop, entry, principal.id).await?))
+    let own = own_entry(&state, at_least, drop, entry, principal.id).await?;
+    Ok(Answer(own))
 }

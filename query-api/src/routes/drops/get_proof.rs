@@ -74,6 +74,10 @@ pub(crate) struct BeaconOfProof {
     source: String,
     round: u64,
     value: String,
+    /// What the value is the SHA-256 of, in hexadecimal, where it was fetched from the beacon: by it and the beacon's public key anyone can
+    /// check that nobody else made the value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signature: Option<String>,
     recorded_at: DateTime<Utc>,
 }
 
@@ -85,6 +89,7 @@ fn head(row: Drop) -> Option<Proof> {
             source: beacon.source,
             round: beacon.round,
             value,
+            signature: row.beacon_signature,
             recorded_at,
         }),
         _ => None,

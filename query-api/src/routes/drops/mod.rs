@@ -11,14 +11,14 @@ use domain::{
     ids::{DropEntryId, DropId},
 };
 use read_model::{
-    At,
+    At, ProjectionId,
     tables::{Drop, DropEntry},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{answer::found, error::Error, state::AppState};
+use crate::{answer::found, error::Error, freshness::AtLeast, state::AppState};
 
 /// How an entry stands, as clients read it. Who was next to the end has not won.
 fn status(status: Status, is_over: bool) -> &'static str {
@@ -82,25 +82,29 @@ impl EntryView {
     }
 }
 
-/// A customer's own entry of this drop, as it stands.
+/// A customer's own entry of this drop, as it stands at a position or later.
 async fn own_entry(
     state: &AppState,
+    at_least: AtLeast,
     drop: DropId,
     entry: DropEntryId,
     customer: Uuid,
 ) -> Result<At<EntryView>, Error> {
     let model = &state.deps.read_model;
     // The entry first: what the drop says then is of the same time or later.
-    let row = model.drop_entry(entry).await?;
-    let At { position, value } = row;
-    let own = |row: &DropEntry| row.drop_id == drop && row.customer_id.0 == customer;
+    let query = || async move {
+        let row = model.drop_entry(entry).await?;
+        let of = model.fair_drop(drop).await?;
+        let is_over = of.value.is_some_and(|drop| drop.secret.is_some());
+        Ok::<_, read_model::Error>(At {
+            position: row.position.min(of.position),
+            value: row.value.map(|row| (row, is_over)),
+        })
+    };
+    let drops = [ProjectionId::Drops];
+    let At { position, value } = state.freshness.read(at_least, &drops, query).await?;
+    let own = |(row, _): &(DropEntry, bool)| row.drop_id == drop && row.customer_id.0 == customer;
     let value = value.filter(own);
     let row = found(At { position, value }, "entry")?;
-    let drop = model.fair_drop(drop).await?;
-    let is_over = drop.value.is_some_and(|drop| drop.secret.is_some());
-    let position = row.position.min(drop.position);
-    Ok(At {
-        position,
-        value: EntryView::of(row.value, is_over),
-    })
+    Ok(row.map(|(row, is_over)| EntryView::of(row, is_over)))
 }

@@ -62,12 +62,14 @@ impl Member {
     }
 
     /// Starts without waiting.
-    pub(super) fn launch(&self, cluster: &Cluster) {
+    pub(super) fn launch(&self, cluster: &Cluster, arguments: &[&str]) {
         let mut command = cluster.home.command(&cluster.program, &self.log());
         command
             .args(["serve", "--roles", self.roles, "--listen", &self.address()])
             .arg("--config")
-            .arg(&cluster.config);
+            .arg(&cluster.config)
+            .args(arguments)
+            .envs(cluster.extra.environment.iter().cloned());
         if self.name == READS_THE_REPLICA {
             command.env("FRONTROW__READ_MODEL__REPLICAS", &cluster.stores.replica);
         }
@@ -100,6 +102,20 @@ impl Member {
         self.process()
             .as_mut()
             .is_none_or(|process| ended(process).is_ok())
+    }
+
+    /// Waits until it has ended by itself.
+    pub(super) async fn until_ended(&self) {
+        let ended = until(PATIENCE, async || {
+            if self.has_ended() {
+                Ok(())
+            } else {
+                Err("it still runs".to_owned())
+            }
+        });
+        let ended = ended.await;
+        assert!(ended.is_ok(), "{}: {ended:?}", self.name);
+        self.kill();
     }
 
     pub(super) async fn is_ready(&self) -> Result<(), String> {

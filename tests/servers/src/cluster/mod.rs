@@ -1,6 +1,7 @@
 //! The program's roles in processes of their own, on real servers.
 
 mod bus;
+mod extra;
 mod member;
 mod probe;
 
@@ -11,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+pub use self::extra::Extra;
 use self::member::Member;
 use crate::{
     Database, Haproxy, Home, apache_kafka, log_database, read_model_database, redis, wait::until,
@@ -64,6 +66,7 @@ pub struct Cluster {
     config: PathBuf,
     program: PathBuf,
     stores: Stores,
+    extra: Extra,
     topic: String,
     members: Vec<Member>,
     proxy: Option<Haproxy>,
@@ -90,6 +93,14 @@ impl Cluster {
     /// # Panics
     /// Where they are there and a role does not come up.
     pub async fn start(layout: Layout<'_>) -> Option<Self> {
+        Self::start_with(layout, Extra::default()).await
+    }
+
+    /// The same, with more than its processes need.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    pub async fn start_with(layout: Layout<'_>, extra: Extra) -> Option<Self> {
         let log = log_database(layout.test).await?;
         let keys = log_database(layout.test).await?;
         let read_model = read_model_database(layout.test).await?;
@@ -102,7 +113,7 @@ impl Cluster {
             waiting_room: redis(layout.test)?,
         };
         let databases = vec![log, keys, read_model];
-        Self::start_on(layout, stores, databases).await
+        Self::set_up(layout, stores, databases, extra).await
     }
 
     /// A cluster on the test's own servers, with the databases that are to go with it.
@@ -113,6 +124,15 @@ impl Cluster {
         layout: Layout<'_>,
         stores: Stores,
         databases: Vec<Database>,
+    ) -> Option<Self> {
+        Self::set_up(layout, stores, databases, Extra::default()).await
+    }
+
+    async fn set_up(
+        layout: Layout<'_>,
+        stores: Stores,
+        databases: Vec<Database>,
+        extra: Extra,
     ) -> Option<Self> {
         let home = Home::new("cluster");
         let config = home.path().join("frontrow.toml");
@@ -127,6 +147,7 @@ impl Cluster {
             home,
             config,
             stores,
+            extra,
             topic,
             members,
             proxy: None,
@@ -148,7 +169,7 @@ impl Cluster {
     /// Starts every process at once: none needs another to start.
     async fn launch(&self) {
         for member in &self.members {
-            member.launch(self);
+            member.launch(self, &[]);
         }
         for member in &self.members {
             member.until_ready(&self.home).await;
@@ -169,13 +190,13 @@ impl Cluster {
             waiting_room,
             ..
         } = &self.stores;
-        let (topic, key) = (&self.topic, self.key());
+        let (topic, key, more) = (&self.topic, self.key(), &self.extra.settings);
         let text = format!(
             "[server]\nworker_threads = 1\n[log]\nurl = \"{log}\"\n[bus]\nurl = \"kafka:{brokers}\"\ntopic = \"{topic}\"\npartitions = {PARTITIONS}\nreplication = 1\n\
              requests_group = \"{topic}\"\n\
              [read_model]\nurl = \"{read_model}\"\n[key_store]\nurl = \"{key_store}\"\n\
              [waiting_room]\nurl = \"{waiting_room}\"\n\
-             [auth]\nsigning_key = \"{}\"\ntrusted_keys = [\"{}\"]\n[executor]\ndeadline_ms = 9000\n[telemetry]\nformat = \"json\"\n",
+             [auth]\nsigning_key = \"{}\"\ntrusted_keys = [\"{}\"]\n[executor]\ndeadline_ms = 9000\n[telemetry]\nformat = \"json\"\n{more}",
             key.display(),
             self.home.path().join("public.pem").display(),
         );
@@ -271,9 +292,22 @@ impl Cluster {
 
     /// Starts a process that has ended, on its old address, and waits until it is ready.
     pub async fn start_again(&self, member: &str) {
+        self.start_again_with(member, &[]).await;
+    }
+
+    /// The same, with further arguments on its command line.
+    pub async fn start_again_with(&self, member: &str, arguments: &[&str]) {
         let member = self.member(member);
-        member.launch(self);
+        member.launch(self, arguments);
         member.until_ready(&self.home).await;
+    }
+
+    /// Waits until a process has ended by itself.
+    ///
+    /// # Panics
+    /// Where it runs on.
+    pub async fn until_ended(&self, member: &str) {
+        self.member(member).until_ended().await;
     }
 
     /// Asks every process to end, and starts all of them again on their old addresses.
