@@ -29,7 +29,7 @@ use uuid::Uuid;
 
 #[cfg(test)]
 pub(crate) use self::steps::in_order;
-pub use self::steps::{Halt, drive};
+pub use self::steps::{Halt, drive, settle_step};
 use self::{entering::Waiting, fairness::Lots};
 use crate::{
     generations::Generations,
