@@ -30,6 +30,7 @@ mod proofs;
 mod queries;
 mod quickstart;
 mod refusals;
+mod replay;
 mod secrets;
 mod streams;
 mod topics;
