@@ -1,6 +1,7 @@
 //! The command line.
 
 mod audit;
+mod replay;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -12,6 +13,7 @@ pub use self::audit::{
     AsOf, Export, ExportFormat, History, Import, Prove, ReadModelName, Seal, Verify, VerifyDraw,
     VerifyProof,
 };
+pub use self::replay::Replay;
 use crate::{
     bench::{Scenario, Streamed},
     config::{Durability, Overrides},
@@ -58,8 +60,8 @@ pub enum Command {
     /// Check and explain the log
     #[command(subcommand)]
     Audit(Audit),
-    /// Make a projection's rows anew from the log, compare them with the live ones, and make them live: exit status 0, or 1 where the
-    /// rows differ and that was not accepted
+    /// Make a projection's rows anew from the log, compare them with the live ones, and make them live; or only look what would differ
+    /// (--dry-run), or decide every command of the log again (--into). Exit status 0, or 1 where something differs that was not accepted
     Replay(Replay),
     /// See how the projections stand, and deal with what they have parked
     #[command(subcommand)]
@@ -199,23 +201,6 @@ pub struct Migrate {
     /// File with the settings of the new installation; its log, credentials and key store must be empty
     #[arg(long, value_name = "CONFIG")]
     pub to: PathBuf,
-}
-
-/// `frontrow replay`.
-#[derive(Debug, Args)]
-pub struct Replay {
-    /// Which one, as `projections list` names it
-    #[arg(long, value_name = "NAME", value_parser = projection)]
-    pub projection: ProjectionId,
-    /// Take the new rows although the same fold made others before
-    #[arg(long, requires = "reason")]
-    pub accept: bool,
-    /// Begin again where an earlier replay was interrupted
-    #[arg(long)]
-    pub anew: bool,
-    /// Why: recorded in the log with the new version
-    #[arg(long, value_name = "TEXT", default_value = "replayed")]
-    pub reason: String,
 }
 
 /// `frontrow projections`.

@@ -20,6 +20,7 @@ pub mod integration;
 pub mod migration;
 mod newcomer;
 pub mod operator;
+pub mod rehearsal;
 pub mod roles;
 pub mod schemas;
 pub mod sealing;

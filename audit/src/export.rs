@@ -110,6 +110,9 @@ pub enum Error {
     /// The file can't be written.
     #[error("the file can't be written")]
     Io(#[from] io::Error),
+    /// Rows can't be read.
+    #[error(transparent)]
+    ReadModel(#[from] read_model::Error),
 }
 
 /// Where the manifest of a file is.
@@ -121,7 +124,7 @@ pub fn manifest_path(file: &Path) -> std::path::PathBuf {
 
 /// Counts and hashes what goes through to `W`.
 #[derive(Debug)]
-struct Counted<W> {
+pub(crate) struct Counted<W> {
     inner: W,
     bytes: u64,
     lines: u64,
@@ -158,8 +161,15 @@ impl Running {
     }
 }
 
+/// What went through.
+pub(crate) struct Written {
+    pub(crate) bytes: u64,
+    pub(crate) sha256: String,
+    pub(crate) parts: Vec<Part>,
+}
+
 impl<W: Write> Counted<W> {
-    fn new(inner: W) -> Self {
+    pub(crate) fn new(inner: W) -> Self {
         Self {
             inner,
             bytes: 0,
@@ -169,7 +179,16 @@ impl<W: Write> Counted<W> {
         }
     }
 
-    fn line(&mut self, line: &[u8]) -> io::Result<()> {
+    pub(crate) fn finish(mut self) -> io::Result<Written> {
+        self.inner.flush()?;
+        Ok(Written {
+            bytes: self.bytes,
+            sha256: self.hash.so_far(),
+            parts: self.parts,
+        })
+    }
+
+    pub(crate) fn line(&mut self, line: &[u8]) -> io::Result<()> {
         self.inner.write_all(line)?;
         self.hash.update(line);
         self.bytes += u64::try_from(line.len()).unwrap_or(u64::MAX);
@@ -236,7 +255,7 @@ pub async fn export<W: Write>(
         after = reached;
         progress(events, total);
     }
-    out.inner.flush()?;
+    let written = out.finish()?;
     if matches!(selection, Selection::Range(..)) && events < total {
         return Err(Error::Hole(last.max(after) + 1));
     }
@@ -251,9 +270,9 @@ pub async fn export<W: Write>(
         first,
         last,
         columns: COLUMNS.map(str::to_owned).to_vec(),
-        bytes: out.bytes,
-        sha256: out.hash.so_far(),
-        parts: out.parts,
+        bytes: written.bytes,
+        sha256: written.sha256,
+        parts: written.parts,
     })
 }
 
@@ -289,15 +308,16 @@ fn csv(event: &StoredEvent) -> String {
     ])
 }
 
-fn csv_line(fields: [&str; COLUMNS.len()]) -> String {
-    let fields = fields.map(|field| {
+/// A line of RFC 4180.
+pub(crate) fn csv_line<'a>(fields: impl IntoIterator<Item = &'a str>) -> String {
+    let fields = fields.into_iter().map(|field| {
         if field.contains([',', '"', '\r', '\n']) {
             format!("\"{}\"", field.replace('"', "\"\""))
         } else {
             field.to_owned()
         }
     });
-    fields.join(",") + "\r\n"
+    fields.collect::<Vec<_>>().join(",") + "\r\n"
 }
 
 #[cfg(test)]

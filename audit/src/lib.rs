@@ -7,6 +7,7 @@ pub mod as_of;
 mod error;
 pub mod events;
 pub mod export;
+pub mod export_rows;
 pub mod history;
 mod lag;
 mod projections;

@@ -148,6 +148,12 @@ pub enum Error {
         /// Name of the projection.
         projection: &'static str,
     },
+    /// A range of the log names more routing keys than a dry run keeps in memory.
+    #[error(
+        "the range names more than {} routing keys: take a shorter one",
+        rebuild::MAX_KEYS
+    )]
+    TooManyKeys,
     /// There is no version to go back to.
     #[error("{projection} has no earlier version to go back to")]
     NoRetired {
@@ -175,6 +181,7 @@ impl Error {
             | Self::Outdated { .. }
             | Self::NeedsReplay { .. }
             | Self::NoRetired { .. }
+            | Self::TooManyKeys
             | Self::Log(_)
             | Self::Bus(_)
             | Self::ReadModel(_) => false,

@@ -11,9 +11,13 @@
 //! checkpoints say how far it is: a rebuild that was interrupted goes on, and of two that run at once one is refused.
 
 mod compare;
+mod pace;
 mod replay;
+mod scratch;
+mod selection;
 
 use std::{
+    num::NonZeroU32,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -21,8 +25,16 @@ use std::{
 use event_store::{Clock, EventLog, bus::Bus};
 use read_model::{Checkpoint, ProjectionId, ReadModel, Version, VersionState, Versions};
 
-pub use self::compare::{Difference, MAX_DIFFERENCES};
-use self::{compare::Comparison, replay::Replay};
+use self::{
+    compare::{Comparison, Side},
+    replay::Replay,
+};
+pub use self::{
+    compare::{Difference, MAX_DIFFERENCES},
+    pace::Pace,
+    scratch::{DryRun, Look, dry_run, rows_as_of},
+    selection::{Filter, MAX_KEYS},
+};
 use crate::Error;
 
 /// How far behind the live version the new one may be for the rows to be compared: what a snapshot has to stay open for.
@@ -51,6 +63,8 @@ pub struct Options {
     pub anew: bool,
     /// Swaps although rows differ that the same fold made.
     pub accept: bool,
+    /// Events replayed a second, at most.
+    pub throttle: Option<NonZeroU32>,
 }
 
 /// What is being done.
@@ -86,6 +100,8 @@ pub struct Report {
     pub version: u32,
     /// Number of its fold.
     pub fold: u32,
+    /// Behind which position events were read: the version had those before from an interrupted rebuild.
+    pub resumed_from: u64,
     /// Events that were read.
     pub events: u64,
     /// The position at which the rows were compared: the least of all partitions.
@@ -133,8 +149,10 @@ pub async fn rebuild(
     let old = live_version(&versions, projection)?;
     let version = begin(model, &versions, projection, options).await?;
     let live = Versions::live(&versions);
-    let mut replay = Replay::resume(deps, projection, live.with(projection, version)).await?;
-    let compared = catch_up_and_compare(deps, projection, &live, &mut replay, &progress).await?;
+    let built = live.with(projection, version);
+    let mut replay = Replay::resume(deps, projection, built, options.throttle).await?;
+    let resumed_from = replay.least();
+    let compared = catch_up_and_compare(model, projection, &live, &mut replay, &progress).await?;
     let accepted = compared.differing == 0 || old.fold < projection.fold() || options.accept;
     if accepted {
         for _ in 0..ROUNDS {
@@ -153,6 +171,7 @@ pub async fn rebuild(
         old_fold: old.fold,
         version,
         fold: projection.fold(),
+        resumed_from,
         events: replay.events(),
         position: compared.position,
         compared: compared.rows,
@@ -228,13 +247,12 @@ async fn stands(
 
 /// Comes near the live version, then to where it stands at an instant, and compares the rows there.
 async fn catch_up_and_compare(
-    deps: &Deps,
+    model: &dyn ReadModel,
     projection: ProjectionId,
     live: &Versions,
     replay: &mut Replay,
     progress: &(impl Fn(Progress) + Send + Sync),
 ) -> Result<Comparison, Error> {
-    let model = deps.read_model.as_ref();
     loop {
         let target = stands(model, projection, live).await?;
         let near = replay.distance(&target) <= NEAR;
@@ -250,9 +268,16 @@ async fn catch_up_and_compare(
         replay.to(&target, progress).await?;
         // A snapshot of a store that is behind shows less than what has been replayed already.
         if replay.stands_at(&target) {
-            let mut built = model.snapshot(Some(&replay.versions())).await?;
-            return compare::compare(model, projection, &mut *snapshot, &mut *built, progress)
-                .await;
+            let mut built = replay.model().snapshot(Some(&replay.versions())).await?;
+            let new = Side {
+                model: replay.model(),
+                rows: &mut *built,
+            };
+            let live = Side {
+                model,
+                rows: &mut *snapshot,
+            };
+            return compare::compare(projection, replay.selection(), live, new, progress).await;
         }
         drop(snapshot);
         tokio::time::sleep(Duration::from_millis(20)).await;

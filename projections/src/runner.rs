@@ -114,6 +114,7 @@ impl Error {
             | Self::Outdated { .. }
             | Self::NeedsReplay { .. }
             | Self::NoRetired { .. }
+            | Self::TooManyKeys
             | Self::Log(_)
             | Self::Bus(
                 bus::Error::Diverged(_) | bus::Error::Corrupt(_) | bus::Error::Refused(_),

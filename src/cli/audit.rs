@@ -8,6 +8,7 @@ use audit::{
 };
 use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
+use read_model::Table;
 use uuid::Uuid;
 
 /// `frontrow audit verify`.
@@ -22,6 +23,9 @@ pub struct Verify {
     /// Compare the bus with the log, too: every record of it is read
     #[arg(long)]
     pub bus: bool,
+    /// Compare the log with its seals, too, as `audit seal --check` does: every event is read and hashed once more
+    #[arg(long, conflicts_with = "to")]
+    pub seals: bool,
     /// Keep in this file how far the check has come, and go on from there: after an interruption, or with what was added since
     #[arg(long, value_name = "FILE")]
     pub resume: Option<PathBuf>,
@@ -223,9 +227,23 @@ pub struct Export {
     /// The events of one stream instead, such as show/0199...
     #[arg(long, value_name = "TYPE/ID", conflicts_with_all = ["from", "to"])]
     pub stream: Option<String>,
-    /// How events are written; only NDJSON can be imported
+    /// The rows of one table of the read model instead, such as reservations, made of the log
+    #[arg(long, value_name = "NAME", value_parser = table, conflicts_with_all = ["from", "to", "stream"])]
+    pub table: Option<Table>,
+    /// With --table: the rows as they were right behind the event at this position [default: where the log ends]
+    #[arg(long, value_name = "POSITION", requires = "table")]
+    pub position: Option<u64>,
+    /// How events, or rows, are written; only events as NDJSON can be imported
     #[arg(long, value_enum, default_value_t = ExportFormat::Ndjson)]
     pub format: ExportFormat,
+}
+
+fn table(name: &str) -> Result<Table, String> {
+    let named = Table::ALL.into_iter().find(|table| table.name() == name);
+    named.ok_or_else(|| {
+        let names = Table::ALL.map(Table::name).join(", ");
+        format!("there are {names}")
+    })
 }
 
 /// How events are written.

@@ -1,15 +1,19 @@
 //! `frontrow audit seal`: signs a head of the log as it is, or checks the log against its seals; beside a running server, too.
 
 use std::{
+    path::PathBuf,
     process::ExitCode,
     sync::{Arc, Mutex},
 };
 
 use anyhow::{Context, ensure};
-use audit::seals::{
-    check::{self, Report},
-    copies::Copies,
-    note::VerificationKey,
+use audit::{
+    seals::{
+        check::{self, Report},
+        copies::Copies,
+        note::VerificationKey,
+    },
+    verify::SealCheck,
 };
 use event_store::{Clock, SystemClock, log::postgres::Access};
 use indicatif::ProgressBar;
@@ -69,34 +73,51 @@ async fn seal(settings: &Settings) -> anyhow::Result<String> {
         .note)
 }
 
-async fn compare(settings: &Settings, arguments: &Seal) -> anyhow::Result<Report> {
-    let mut keys = Vec::new();
-    keys.extend(sealing::verification(settings)?);
-    keys.extend(sealing::replaced(settings)?);
-    for key in &arguments.key {
-        keys.push(key.parse::<VerificationKey>()?);
+/// What the log is compared with: the configured tree and copies of its heads, and what is named besides.
+pub(super) async fn sealed(
+    settings: &Settings,
+    adapters: &Adapters,
+    keys: &[String],
+    heads: &[PathBuf],
+) -> anyhow::Result<SealCheck> {
+    let mut known = Vec::new();
+    known.extend(sealing::verification(settings)?);
+    known.extend(sealing::replaced(settings)?);
+    for key in keys {
+        known.push(key.parse::<VerificationKey>()?);
     }
     ensure!(
-        !keys.is_empty(),
-        "audit.sealing_key is not set: say by --key which key the heads are signed with"
+        !known.is_empty(),
+        "audit.sealing_key is not set: say by `audit seal --check --key` which key the heads are signed with"
     );
     let configured = [sealing::copies(settings)];
-    let named = arguments.heads.iter().map(Copies::new);
     let mut copies = Vec::new();
-    for file in configured.into_iter().chain(named) {
+    for file in configured.into_iter().chain(heads.iter().map(Copies::new)) {
         let path = file.path().display().to_string();
-        copies.extend(
-            file.read()
-                .with_context(|| format!("{path} can't be read"))?,
-        );
+        let read = file.read();
+        copies.extend(read.with_context(|| format!("{path} can't be read"))?);
     }
+    Ok(SealCheck {
+        seals: adapters.seals().await?,
+        keys: known,
+        copies,
+    })
+}
+
+async fn compare(settings: &Settings, arguments: &Seal) -> anyhow::Result<Report> {
     let adapters = open(settings, Access::ReadOnly)?;
     let log = adapters.log().await?.log.clone();
-    let seals = adapters.seals().await?;
+    let sealed = sealed(settings, &adapters, &arguments.key, &arguments.heads).await?;
     let bar = Mutex::new(None);
-    let report = check::check(&*log, &*seals, &keys, &copies, |done, total| {
-        show(&bar, "events checked", done, total);
-    });
+    let report = check::check(
+        &*log,
+        &*sealed.seals,
+        &sealed.keys,
+        &sealed.copies,
+        |done, total| {
+            show(&bar, "events checked", done, total);
+        },
+    );
     let report = report.await;
     finish(bar);
     adapters.close().await;

@@ -11,7 +11,7 @@ use event_store::{Clock, EventLog, SystemClock, bus::kafka, log::postgres};
 use indicatif::ProgressBar;
 use read_model::Access;
 
-use super::{print, runtime};
+use super::{print, runtime, seal};
 use crate::{
     adapters::Adapters,
     cli::{Output, Verify},
@@ -70,6 +70,11 @@ pub(super) async fn verify(settings: &Settings, arguments: &Verify) -> anyhow::R
         from: arguments.from,
         to: arguments.to,
         resume: arguments.resume.clone(),
+        seals: if arguments.seals {
+            Some(seal::sealed(settings, &adapters, &[], &[]).await?)
+        } else {
+            None
+        },
     };
     let bar = Mutex::new(None);
     let report = audit::verify(&deps, &options, |progress| show(&bar, progress)).await;
@@ -108,6 +113,8 @@ fn show(bar: &Mutex<Option<ProgressBar>>, progress: Progress) {
         Phase::Log => "log",
         Phase::Tables => "claims, timers, commands",
         Phase::ReadModel => "read model",
+        Phase::Seals => "seals",
     });
+    bar.set_length(progress.total);
     bar.set_position(progress.done);
 }

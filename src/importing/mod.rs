@@ -8,6 +8,7 @@
 //! What is no event is not in an export: passwords, sessions, and the fingerprints of clients' commands. An `Idempotency-Key` from before is
 //! answered `idempotency_key_expired`. The claims on e-mail addresses are made of the key store in the folder, where there is one.
 
+mod drop_steps;
 mod lines;
 mod rebuild;
 

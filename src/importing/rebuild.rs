@@ -26,7 +26,7 @@ use event_store::{
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{PAGE, Report};
+use super::{PAGE, Report, drop_steps::DropSteps};
 
 /// Streams folded, and rows written, at a time.
 const STREAMS: usize = 500;
@@ -186,7 +186,7 @@ async fn email_claim(
     }))
 }
 
-/// The steps of sagas: their ids are made of the saga's, so they are known again; other commands are not.
+/// The steps of sagas and drops: their ids are made of whose they are, so they are known again; other commands are not.
 pub(super) async fn steps(
     log: &dyn EventLog,
     import: &mut SqliteImport,
@@ -194,6 +194,7 @@ pub(super) async fn steps(
     progress: &impl Fn(&'static str, u64, u64),
 ) -> anyhow::Result<()> {
     let (mut after, mut open) = (Position(0), None::<(Uuid, Position, Position)>);
+    let mut drops = DropSteps::default();
     loop {
         let page = log.read_all(after, PAGE).await?;
         let mut steps = Vec::new();
@@ -202,14 +203,11 @@ pub(super) async fn steps(
                 Some((command, _, last)) if *command == event.command_id => *last = event.position,
                 open => {
                     steps.extend(open.take());
-                    let is_step = sagas(event).iter().any(|saga| {
-                        STEPS
-                            .iter()
-                            .any(|step| step_id(*saga, step) == event.command_id)
-                    });
+                    let is_step = is_step(event) || drops.is_step(event)?;
                     *open = is_step.then_some((event.command_id, event.position, event.position));
                 }
             }
+            drops.apply(event)?;
         }
         let done = page.is_empty();
         if done {
@@ -223,6 +221,14 @@ pub(super) async fn steps(
         after = last.position;
         progress("commands found", after.0, report.events);
     }
+}
+
+/// Whether an event is the first of a step of a saga.
+fn is_step(event: &RecordedEvent) -> bool {
+    sagas(event).iter().any(|saga| {
+        let mut steps = STEPS.iter();
+        steps.any(|step| step_id(*saga, step) == event.command_id)
+    })
 }
 
 /// The sagas that an event may be of: its own stream, or the payment that it names.

@@ -33,6 +33,7 @@ mod queries;
 mod quickstart;
 mod refusals;
 mod refused;
+mod replay;
 mod secrets;
 mod security_log;
 mod streams;

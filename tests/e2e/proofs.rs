@@ -11,7 +11,10 @@ use frontrow::app::AppConfig;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{DataFolder, Fan, Reply, Sale, TestApp};
+use crate::{
+    harness::{DataFolder, Fan, Reply, Sale, TestApp},
+    operation::sqlite,
+};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -325,4 +328,35 @@ async fn a_customer_is_erased_from_the_command_line() {
         .expect(201);
     assert_ne!(anew["customer_id"], json!(id));
     app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_steps_of_drops_are_known_again_after_an_import() {
+    let app = TestApp::start().await;
+    crate::replay::drop_of_vinyl(&app).await;
+    let old = app.stop().await;
+    let new = DataFolder::new();
+    std::fs::create_dir_all(&new.0).unwrap();
+    let file = new.0.join("log.ndjson");
+    let file = file.to_str().unwrap();
+    succeeds(&old.0, &["audit", "export", file]);
+    for name in ["keys.db", "keys.db-wal"] {
+        if old.0.join(name).exists() {
+            std::fs::copy(old.0.join(name), new.0.join(name)).unwrap();
+        }
+    }
+    succeeds(&new.0, &["audit", "import", file]);
+    // What the manager of drops did is known, what clients and the entries' batches did is not.
+    let steps = "SELECT event_type, count(*) FROM events JOIN commands USING (command_id) WHERE aggregate_type = 'drop' \
+        AND first_position = position GROUP BY 1 ORDER BY 1";
+    let known = sqlite(&new.0.join("log.db"), steps);
+    let own = "SELECT event_type, count(*) FROM events JOIN commands USING (command_id) WHERE aggregate_type = 'drop' \
+        AND first_position = position AND event_type IN ('EntriesDrawn', 'EntriesSealed', 'SecretRevealed', 'WinnersSettled') \
+        GROUP BY 1 ORDER BY 1";
+    assert_eq!(known, sqlite(&old.0.join("log.db"), own));
+    assert!(known.lines().count() == 4, "{known}");
+    // The server that goes on with it does nothing twice.
+    let app = TestApp::start_on(new, |_| {}).await;
+    app.finish().await;
+    drop(old);
 }

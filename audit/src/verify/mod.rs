@@ -19,6 +19,7 @@ mod read_model;
 mod reading;
 mod report;
 mod resume;
+mod seals;
 mod shows;
 mod streams;
 mod tables;
@@ -42,10 +43,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub(crate) use self::facts::KINDS;
-pub use self::report::{At, Check, CheckReport, Finding, MAX_FINDINGS, OpenSaga, Report};
 use self::{
     drops::Drops, facts::Fact, payments::Payments, points::Accounts, reading::Reading,
     report::Findings, shows::Shows, streams::Streams, waiting_rooms::Rooms,
+};
+pub use self::{
+    report::{At, Check, CheckReport, Finding, MAX_FINDINGS, OpenSaga, Report},
+    seals::SealCheck,
 };
 
 /// Events, or rows of a table, read at a time: a few megabytes.
@@ -104,6 +108,8 @@ pub struct Options {
     pub to: Option<u64>,
     /// Keeps in this file how far the check has come, and goes on from there.
     pub resume: Option<PathBuf>,
+    /// Compares the log with its seals, too: all of it, once more.
+    pub seals: Option<SealCheck>,
 }
 
 impl Options {
@@ -125,6 +131,8 @@ pub enum Phase {
     Tables,
     /// The read model is compared.
     ReadModel,
+    /// The log is compared with its seals.
+    Seals,
 }
 
 /// How far it has come.
@@ -171,10 +179,16 @@ struct Books {
 }
 
 impl Books {
-    fn apply(&mut self, event: &RecordedEvent, fault: Option<String>, findings: &mut Findings) {
+    /// Enters an event. `read`: what it says, and what keeps others from reading it; or what keeps the checks from it.
+    fn apply(
+        &mut self,
+        event: &RecordedEvent,
+        read: Result<(facts::Read<'_>, Option<String>), String>,
+        findings: &mut Findings,
+    ) {
         self.streams.apply(event, findings);
         findings.checked(Check::Events, 1);
-        let read = match facts::read(event) {
+        let (read, fault) = match read {
             Ok(read) => read,
             Err(detail) => {
                 findings.add(Check::Events, event.position, detail);
@@ -300,6 +314,9 @@ pub async fn verify(
         let up_to = head.min(Position(sent));
         check_bus(check, up_to, &mut findings).await?;
         bus = Some(up_to.0);
+    }
+    if let Some(sealed) = options.seals.as_ref().filter(|_| is_whole) {
+        seals::check(&*deps.log, sealed, &mut findings, &progress).await?;
     }
     Ok(findings.into_report((resumed_from, head.0), (compared, bus), open_sagas))
 }

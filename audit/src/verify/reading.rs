@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{
     Books, Deps, Error, Options, PAGE, Phase, Progress,
     commands::Commands,
+    facts::{self, Read},
     noted,
     report::{At, Check, Findings},
     resume::ResumeFile,
@@ -95,9 +96,8 @@ impl Reading {
 
     fn enter(&mut self, page: &Page) -> Result<(), Error> {
         self.commands.apply(&page.events, &mut self.findings);
-        let decoded = decode(&page.events);
-        for (event, fault) in page.events.iter().zip(decoded) {
-            self.books.apply(event, fault, &mut self.findings);
+        for (event, read) in page.events.iter().zip(decode(&page.events)) {
+            self.books.apply(event, read, &mut self.findings);
         }
         if let Some((position, detail)) = &page.unreadable {
             self.findings
@@ -136,27 +136,32 @@ impl Reading {
     }
 }
 
-/// What keeps each event from being read through its upcasters, as everything else in the program reads it.
-fn decode(events: &[RecordedEvent]) -> Vec<Option<String>> {
-    let fault = |event| {
-        let error = projections::Event::decode(event).err()?;
-        let mut text = error.to_string();
-        let mut source = std::error::Error::source(&error);
-        while let Some(cause) = source {
-            text.push_str(": ");
-            text.push_str(&cause.to_string());
-            source = cause.source();
-        }
-        Some(text)
-    };
+/// What each event says, and what keeps it from being read through its upcasters, as everything else in the program reads it.
+type Decoded<'a> = Result<(Read<'a>, Option<String>), String>;
+
+fn decode(events: &[RecordedEvent]) -> Vec<Decoded<'_>> {
+    let both = |event| Ok((facts::read(event)?, fault(event)));
     let (first, second) = events.split_at(events.len() / 2);
-    // Half of it beside this thread: this costs as much as all the other checks.
+    // Half of it beside this thread: this costs more than all the checks.
     std::thread::scope(|scope| {
-        let beside = scope.spawn(|| second.iter().map(fault).collect::<Vec<_>>());
-        let mut faults: Vec<_> = first.iter().map(fault).collect();
-        faults.extend(beside.join().unwrap_or_default());
-        faults
+        let beside = scope.spawn(|| second.iter().map(both).collect::<Vec<_>>());
+        let mut decoded = Vec::with_capacity(events.len());
+        decoded.extend(first.iter().map(both));
+        decoded.extend(beside.join().unwrap_or_default());
+        decoded
     })
+}
+
+fn fault(event: &RecordedEvent) -> Option<String> {
+    let error = projections::Event::decode(event).err()?;
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    Some(text)
 }
 
 /// Some events, and perhaps one behind them that the log itself can't read.

@@ -46,11 +46,13 @@ pub enum Check {
     ReadModel,
     /// The bus holds the log, once what comes again is dropped.
     Bus,
+    /// Every sealed event is the one that was sealed.
+    Seals,
 }
 
 impl Check {
     /// All of them, in the order in which they are reported.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Positions,
         Self::Sequences,
         Self::Events,
@@ -67,6 +69,7 @@ impl Check {
         Self::Commands,
         Self::ReadModel,
         Self::Bus,
+        Self::Seals,
     ];
 
     /// What it is called.
@@ -88,6 +91,7 @@ impl Check {
             Self::Commands => "commands",
             Self::ReadModel => "read_model",
             Self::Bus => "bus",
+            Self::Seals => "seals",
         }
     }
 }
@@ -233,11 +237,41 @@ impl fmt::Display for Report {
     }
 }
 
+/// What each check looked at and found; kept by number, because some are counted for every event.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(
+    from = "BTreeMap<Check, (u64, u64)>",
+    into = "BTreeMap<Check, (u64, u64)>"
+)]
+struct Counts([(u64, u64); Check::ALL.len()]);
+
+impl Counts {
+    fn of(&mut self, check: Check) -> &mut (u64, u64) {
+        &mut self.0[check as usize]
+    }
+}
+
+impl From<BTreeMap<Check, (u64, u64)>> for Counts {
+    fn from(stored: BTreeMap<Check, (u64, u64)>) -> Self {
+        let mut counts = Self::default();
+        for (check, count) in stored {
+            *counts.of(check) = count;
+        }
+        counts
+    }
+}
+
+impl From<Counts> for BTreeMap<Check, (u64, u64)> {
+    fn from(counts: Counts) -> Self {
+        Check::ALL.into_iter().zip(counts.0).collect()
+    }
+}
+
 /// Collects findings, within bounds.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Findings {
     kept: Vec<Finding>,
-    counts: BTreeMap<Check, (u64, u64)>,
+    counts: Counts,
     /// What is found at an earlier position is of no interest.
     #[serde(skip)]
     from: u64,
@@ -246,7 +280,7 @@ pub(super) struct Findings {
 impl Findings {
     /// Counts things that a check looked at.
     pub(super) fn checked(&mut self, check: Check, count: u64) {
-        self.counts.entry(check).or_default().0 += count;
+        self.counts.of(check).0 += count;
     }
 
     /// Tells what is found from a position on alone.
@@ -256,7 +290,7 @@ impl Findings {
 
     /// Counts findings that nobody can tell.
     pub(super) fn count(&mut self, check: Check, findings: u64) {
-        self.counts.entry(check).or_default().1 += findings;
+        self.counts.of(check).1 += findings;
     }
 
     /// Adds a finding.
@@ -265,7 +299,7 @@ impl Findings {
         if matches!(at, At::Position(position) if position < self.from) {
             return;
         }
-        let (_, found) = self.counts.entry(check).or_default();
+        let (_, found) = self.counts.of(check);
         *found += 1;
         if *found <= MAX_FINDINGS as u64 {
             let detail = detail.into();
@@ -280,13 +314,11 @@ impl Findings {
         (read_model, bus): (Option<u64>, Option<u64>),
         open_sagas: Vec<OpenSaga>,
     ) -> Report {
-        let checks = Check::ALL.into_iter().map(|check| {
-            let (checked, findings) = self.counts.get(&check).copied().unwrap_or_default();
-            CheckReport {
-                check,
-                checked,
-                findings,
-            }
+        let counts = Check::ALL.into_iter().zip(self.counts.0);
+        let checks = counts.map(|(check, (checked, findings))| CheckReport {
+            check,
+            checked,
+            findings,
         });
         Report {
             head,

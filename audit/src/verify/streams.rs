@@ -28,15 +28,19 @@ impl Key {
             kind.and_then(|kind| u8::try_from(kind).ok()),
             Uuid::try_parse(&stream.aggregate_id),
         ) {
-            (Some(kind), Ok(id)) if *id.to_string() == *stream.aggregate_id => {
-                Self::Usual(kind, id)
-            }
+            (Some(kind), Ok(id)) if is_usual(id, &stream.aggregate_id) => Self::Usual(kind, id),
             _ => Self::Other(
                 stream.aggregate_type.to_string(),
                 stream.aggregate_id.to_string(),
             ),
         }
     }
+}
+
+/// Whether the id is written as this program writes it.
+fn is_usual(id: Uuid, text: &str) -> bool {
+    let mut usual = Uuid::encode_buffer();
+    *id.hyphenated().encode_lower(&mut usual) == *text
 }
 
 /// Where a stream was seen to end.

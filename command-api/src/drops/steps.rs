@@ -315,9 +315,14 @@ async fn record(
         }
     }
     if !outcomes.is_empty() {
-        // What is recorded is part of the step's name: another outcome is another step, and the drop decides which one counts.
-        let step = format!("settle/{outcomes:?}");
+        let step = settle_step(&outcomes);
         take(core, drop, &step, Command::Settle { outcomes }).await?;
     }
     failure.map_or(Ok(()), Err)
+}
+
+/// The name of the step that records outcomes; permanent. They are part of it: another outcome is another step, and the drop decides which
+/// one counts.
+pub fn settle_step(outcomes: &[(u32, Outcome)]) -> String {
+    format!("settle/{outcomes:?}")
 }

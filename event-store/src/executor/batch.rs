@@ -91,6 +91,11 @@ pub(super) fn decide<D: Decider>(
     Ok(draft.finish(live, verdicts, now))
 }
 
+/// The command id of what time alone made due on `stream` at `version`.
+pub fn due_id(stream: &StreamId, version: u64) -> Uuid {
+    Uuid::new_v5(&DUE, format!("{stream}#{version}").as_bytes())
+}
+
 /// An append as it grows.
 struct Draft<D: Decider> {
     stream: StreamId,
@@ -116,8 +121,7 @@ impl<D: Decider> Draft<D> {
         if due.is_empty() {
             return;
         }
-        let name = format!("{}#{}", self.stream, live.version);
-        let command_id = Uuid::new_v5(&DUE, name.as_bytes());
+        let command_id = due_id(&self.stream, live.version);
         let metadata: Arc<str> = "{}".into();
         self.add_events(live, command_id, &metadata, due);
     }

@@ -49,6 +49,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
+    batch::due_id,
     decider::{Decider, Encoded},
     request::{Answer, Config, Decided, Error, Metadata, Request},
 };

@@ -6,6 +6,7 @@
 mod batch;
 mod connect;
 mod import;
+mod packed;
 mod read;
 mod statements;
 mod writer;
@@ -151,7 +152,7 @@ impl EventLog for SqliteEventLog {
         after: u64,
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, Error> {
-        read::stream(&self.readers, stream, after, limit).await
+        packed::stream(&self.readers, stream, after, limit).await
     }
 
     async fn read_stream_naming(
@@ -174,7 +175,7 @@ impl EventLog for SqliteEventLog {
     }
 
     async fn read_all(&self, after: Position, limit: usize) -> Result<Vec<RecordedEvent>, Error> {
-        read::all(&self.readers, after, limit).await
+        packed::all(&self.readers, after, limit).await
     }
 
     async fn head(&self) -> Result<Head, Error> {

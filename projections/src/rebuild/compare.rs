@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use read_model::{Checkpoint, Document, ProjectionId, ReadModel, Snapshot, Table};
 use serde_json::{Map, Value};
 
-use super::{Phase, Progress};
+use super::{Phase, Progress, selection::Selection};
 use crate::{Error, slice};
 
 /// Most differences that are described; the others are counted.
@@ -35,24 +35,46 @@ pub(super) struct Comparison {
     pub(super) rows: u64,
     pub(super) differing: u64,
     pub(super) differences: Vec<Difference>,
+    /// Keys that are parked in either version: their rows were not compared.
     pub(super) parked: BTreeSet<String>,
+    /// Those that are parked in the live one.
+    pub(super) parked_live: BTreeSet<String>,
 }
 
-/// Compares all rows of a projection.
-pub(super) async fn compare(
+/// A version of a projection's rows, in the read model that has it.
+pub(super) struct Side<'a> {
+    pub(super) model: &'a dyn ReadModel,
+    pub(super) rows: &'a mut dyn Snapshot,
+}
+
+/// The keys that are parked in a version.
+async fn parked(
     model: &dyn ReadModel,
     projection: ProjectionId,
-    live: &mut dyn Snapshot,
-    new: &mut dyn Snapshot,
+    version: u32,
+) -> Result<BTreeSet<String>, Error> {
+    let parked = model.parked_keys().await?.into_iter();
+    let parked = parked.filter(|key| key.projection == projection && key.version == version);
+    Ok(parked.map(|parked| parked.key).collect())
+}
+
+/// Compares all rows of a projection, of the keys that are selected.
+pub(super) async fn compare(
+    projection: ProjectionId,
+    selection: &Selection,
+    live: Side<'_>,
+    new: Side<'_>,
     progress: &(impl Fn(Progress) + Send + Sync),
 ) -> Result<Comparison, Error> {
-    let versions = [live.versions(), new.versions()].map(|versions| versions.get(projection));
-    let parked = model.parked_keys().await?.into_iter();
-    let parked =
-        parked.filter(|key| key.projection == projection && versions.contains(&key.version));
+    let version = live.rows.versions().get(projection);
+    let parked_live = parked(live.model, projection, version).await?;
+    let version = new.rows.versions().get(projection);
+    let parked_new = parked(new.model, projection, version).await?;
+    let (live, new) = (live.rows, new.rows);
     let mut comparison = Comparison {
         position: Checkpoint::position_of(projection, live.checkpoints()),
-        parked: parked.map(|parked| parked.key).collect(),
+        parked: parked_live.union(&parked_new).cloned().collect(),
+        parked_live,
         ..Comparison::default()
     };
     for table in Table::ALL {
@@ -69,7 +91,7 @@ pub(super) async fn compare(
                 }
                 _ => (None, fresh.next()),
             };
-            comparison.note(table, one.as_ref(), other.as_ref())?;
+            comparison.note(table, selection, one.as_ref(), other.as_ref())?;
         }
         progress(Progress {
             phase: Phase::Compare,
@@ -120,14 +142,18 @@ impl Comparison {
     fn note(
         &mut self,
         table: Table,
+        selection: &Selection,
         live: Option<&Document>,
         new: Option<&Document>,
     ) -> Result<(), Error> {
         let Some(row) = live.or(new) else {
             return Ok(());
         };
-        if !self.parked.is_empty() && self.parked.contains(&slice::routing_key(table, row)?) {
-            return Ok(());
+        if !self.parked.is_empty() || !selection.is_whole() {
+            let key = slice::routing_key(table, row)?;
+            if self.parked.contains(&key) || !selection.holds(&key) {
+                return Ok(());
+            }
         }
         self.rows += 1;
         if live == new {

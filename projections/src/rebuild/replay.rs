@@ -1,14 +1,14 @@
 //! The log, folded into a version that is being built.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, num::NonZeroU32};
 
 use event_store::{
     Position, RecordedEvent,
     bus::{Cursor, Delivery},
 };
-use read_model::{Checkpoint, ProjectionId, Versions};
+use read_model::{Checkpoint, ProjectionId, ReadModel, Versions};
 
-use super::{Deps, Phase, Progress};
+use super::{Deps, Phase, Progress, pace::Pace, selection::Selection};
 use crate::{Error, folder::Folder};
 
 /// Events read at a time.
@@ -23,27 +23,51 @@ pub(super) struct Replay {
     projection: ProjectionId,
     versions: Versions,
     folder: Folder,
+    pace: Pace,
+    selection: Selection,
     events: u64,
     resumed: u32,
 }
 
 impl Replay {
-    /// Takes up where the version stands.
+    /// Takes up where the version stands; reads at most `throttle` events a second.
     pub(super) async fn resume(
         deps: &Deps,
         projection: ProjectionId,
         versions: Versions,
+        throttle: Option<NonZeroU32>,
     ) -> Result<Self, Error> {
-        let (model, clock) = (&deps.read_model, deps.clock.clone());
-        let partitions = deps.bus.partitions();
         Ok(Self {
             deps: deps.clone(),
             projection,
             versions,
-            folder: Folder::of(model, clock, partitions, projection, versions).await?,
+            folder: folder(deps, projection, versions).await?,
+            pace: Pace::new(throttle),
+            selection: Selection::default(),
             events: 0,
             resumed: 0,
         })
+    }
+
+    /// The same of some routing keys alone.
+    pub(super) fn of(self, selection: Selection) -> Self {
+        Self { selection, ..self }
+    }
+
+    /// Where the rows are written.
+    pub(super) fn model(&self) -> &dyn ReadModel {
+        self.deps.read_model.as_ref()
+    }
+
+    /// Whether the rows of a routing key are among those that are made.
+    pub(super) fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
+    /// Up to where the version has everything.
+    pub(super) fn least(&self) -> u64 {
+        let stands = self.folder.stands().of_projection(self.projection);
+        stands.map(|stand| stand.position).min().unwrap_or_default()
     }
 
     /// All versions, with the one that is being built.
@@ -99,13 +123,8 @@ impl Replay {
                 Err(Error::ReadModel(read_model::Error::CheckpointMoved { .. }))
                     if self.resumed < MAX_RESUMED =>
                 {
-                    let resumed = self.resumed + 1;
-                    let anew = Self::resume(&self.deps, self.projection, self.versions).await?;
-                    *self = Self {
-                        events: self.events,
-                        resumed,
-                        ..anew
-                    };
+                    self.resumed += 1;
+                    self.folder = folder(&self.deps, self.projection, self.versions).await?;
                 }
                 done => return done,
             }
@@ -125,17 +144,19 @@ impl Replay {
             .unwrap_or_default();
         let mut after = self.from(target);
         let mut page = Vec::new();
+        let limit = self.pace.page(PAGE);
         if after < end {
-            page = log.read_all(Position(after), PAGE).await?;
+            page = log.read_all(Position(after), limit).await?;
         }
         while let Some(last) = page.last().map(|event| event.position.0) {
-            self.events += page.len() as u64;
+            let length = page.len();
+            self.events += length as u64;
             let deliveries = self.deliveries(page, last, target);
             let step = self.folder.step(deliveries);
             // The next page is read while this one is folded.
             let next = async {
                 if last < end {
-                    log.read_all(Position(last), PAGE).await
+                    log.read_all(Position(last), limit).await
                 } else {
                     Ok(Vec::new())
                 }
@@ -151,6 +172,7 @@ impl Replay {
             });
             after = last;
             page = following?;
+            self.pace.after(length).await;
         }
         if after < end && after != u64::MAX {
             let text = format!("the log ends at {after}, the live rows are at {end}");
@@ -185,10 +207,22 @@ impl Replay {
             let partition = self.deps.bus.partition_of(&event.routing_key);
             if let Some(delivery) = deliveries.get_mut(&partition)
                 && event.position <= delivery.cursor.position
+                && self.selection.holds(&event.routing_key)
             {
                 delivery.events.push(event);
             }
         }
         deliveries.into_values().collect()
     }
+}
+
+/// What folds into a version, from where it stands.
+async fn folder(
+    deps: &Deps,
+    projection: ProjectionId,
+    versions: Versions,
+) -> Result<Folder, Error> {
+    let (model, clock) = (&deps.read_model, deps.clock.clone());
+    let partitions = deps.bus.partitions();
+    Folder::of(model, clock, partitions, projection, versions).await
 }

@@ -2,6 +2,7 @@
 
 mod batches;
 mod bus;
+mod dry_run;
 mod folds;
 mod log;
 mod parked;

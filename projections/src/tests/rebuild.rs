@@ -201,6 +201,7 @@ async fn rows_that_differ_are_named_and_live_only_once_somebody_accepts(store: S
     let accept = Options {
         accept: true,
         anew: true,
+        throttle: None,
     };
     let deps = rebuilding(&store, &bus);
     let accepted = rebuild(&deps, id, &accept, |_| {}).await.unwrap();

@@ -161,7 +161,9 @@ async fn break_alone(world: &Folder, fault: &Fault) {
 async fn each_check_finds_its_fault_and_no_other() {
     let world = World::new().await.play().await;
     // The world has no bus but the log.
-    let checks = Check::ALL.into_iter().filter(|check| *check != Check::Bus);
+    let checks = Check::ALL
+        .into_iter()
+        .filter(|check| ![Check::Bus, Check::Seals].contains(check));
     assert!(checks.eq(FAULTS.iter().map(|fault| fault.check)));
     for fault in &FAULTS {
         break_alone(&world, fault).await;

@@ -63,7 +63,7 @@ pub async fn metadata_comes_back_byte_for_byte(log: &dyn EventLog) -> Result<(),
     let given = one(1, &a, 0);
     let append = Draft::new(1).events(&a, 0, 1).with(|append| {
         let part = &mut append.streams[0];
-        "clé/ '1'".clone_into(&mut part.routing_key);
+        "clé/\u{1f} '1'".clone_into(&mut part.routing_key);
         part.events[0].metadata = metadata.into();
         "Été \"fini\"".clone_into(&mut part.events[0].event_type);
         "2.10".clone_into(&mut part.events[0].event_version);
@@ -75,7 +75,7 @@ pub async fn metadata_comes_back_byte_for_byte(log: &dyn EventLog) -> Result<(),
         .map_err(|e| e.to_string())?;
     let event = events.first().ok_or("the event is gone")?;
     ensure_eq!(event.metadata, metadata, "metadata");
-    ensure_eq!(event.routing_key, "clé/ '1'", "routing key");
+    ensure_eq!(event.routing_key, "clé/\u{1f} '1'", "routing key");
     ensure_eq!(event.event_type, "Été \"fini\"", "type");
     ensure_eq!(event.event_version, "2.10", "version");
     let ids = (event.event_id, event.command_id);

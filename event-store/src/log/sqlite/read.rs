@@ -398,11 +398,11 @@ fn optional_text(row: &SqliteRow, column: usize) -> Result<Option<&str>, Error> 
     row.try_get(column).map_err(|e| unavailable(&e))
 }
 
-fn uuid(text: &str) -> Result<Uuid, Error> {
+pub(super) fn uuid(text: &str) -> Result<Uuid, Error> {
     Uuid::try_parse(text).map_err(|_| Error::Corrupt(format!("{text:?} where an id is stored")))
 }
 
-fn time(text: &str) -> Result<DateTime<Utc>, Error> {
+pub(super) fn time(text: &str) -> Result<DateTime<Utc>, Error> {
     DateTime::parse_from_rfc3339(text)
         .map(|time| time.to_utc())
         .map_err(|_| Error::Corrupt(format!("{text:?} where a time is stored")))

@@ -1,13 +1,17 @@
-//! `frontrow replay`: makes a projection's rows anew from the log, beside a running server.
+//! `frontrow replay`: makes a projection's rows anew from the log, beside a running server; or only looks what would differ; or decides the
+//! log's commands again.
+
+mod dry_run;
+mod rehearse;
 
 use std::{process::ExitCode, sync::Mutex};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use domain::operation::acts;
 use event_store::{SystemClock, log::postgres};
 use indicatif::ProgressBar;
-use projections::rebuild::{Deps, Options, Phase, Progress, Report, rebuild};
-use read_model::Access;
+use projections::rebuild::{Deps, Difference, Options, Phase, Progress, Report, rebuild};
+use read_model::{Access, ProjectionId};
 use serde_json::json;
 
 use super::{acts::record, print, runtime};
@@ -26,7 +30,17 @@ pub(super) fn run(
     arguments: &Replay,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
-    let report = runtime()?.block_on(replay(settings, arguments))?;
+    if let Some(contradiction) = arguments.contradiction() {
+        bail!("{contradiction}");
+    }
+    if arguments.dry_run {
+        return dry_run::run(settings, arguments, output);
+    }
+    if let Some(into) = &arguments.into {
+        return rehearse::run(settings, arguments, into, output);
+    }
+    let projection = arguments.projection.context("--projection is missing")?;
+    let report = runtime()?.block_on(replay(settings, arguments, projection))?;
     match output {
         Output::Text => print(&text(&report))?,
         Output::Json => print(&document(&report).to_string())?,
@@ -38,22 +52,37 @@ pub(super) fn run(
     })
 }
 
-async fn replay(settings: &Settings, arguments: &Replay) -> anyhow::Result<Report> {
-    let adapters = Adapters::new(settings, postgres::Access::ReadWrite);
+/// The configured stores; a folder without a log is not made one.
+fn open(settings: &Settings, access: postgres::Access) -> anyhow::Result<Adapters> {
+    let adapters = Adapters::new(settings, access);
     if let Some(path) = adapters.log_file()? {
         ensure!(path.is_file(), "there is no log at {}", path.display());
     }
-    let deps = Deps {
+    Ok(adapters)
+}
+
+async fn deps(adapters: &Adapters, access: Access) -> anyhow::Result<Deps> {
+    Ok(Deps {
         log: adapters.log().await?.log.clone(),
-        read_model: adapters.read_model(Access::ReadWrite).await?,
+        read_model: adapters.read_model(access).await?,
         bus: adapters.bus().await?,
         clock: std::sync::Arc::new(SystemClock),
-    };
+    })
+}
+
+async fn replay(
+    settings: &Settings,
+    arguments: &Replay,
+    projection: ProjectionId,
+) -> anyhow::Result<Report> {
+    let adapters = open(settings, postgres::Access::ReadWrite)?;
+    let deps = deps(&adapters, Access::ReadWrite).await?;
     let options = Options {
         anew: arguments.anew,
         accept: arguments.accept,
+        throttle: arguments.throttle,
     };
-    let (bar, projection) = (Mutex::new(None), arguments.projection);
+    let bar = Mutex::new(None);
     let rebuilt = rebuild(&deps, projection, &options, |progress| show(&bar, progress)).await;
     if let Ok(Some(bar)) = bar.into_inner() {
         bar.finish_and_clear();
@@ -88,9 +117,13 @@ fn show(bar: &Mutex<Option<ProgressBar>>, progress: Progress) {
 
 fn text(report: &Report) -> String {
     let name = report.projection.name();
+    let resumed = match report.resumed_from {
+        0 => String::new(),
+        position => format!(" behind position {position}, where it was interrupted,"),
+    };
     let mut lines = vec![
         format!(
-            "{name}: version {} of fold {}, made from {} events in {:.1?}",
+            "{name}: version {} of fold {}, made from {} events{resumed} in {:.1?}",
             report.version, report.fold, report.events, report.took
         ),
         format!(
@@ -98,14 +131,7 @@ fn text(report: &Report) -> String {
             report.compared, report.instead_of, report.old_fold, report.position, report.differing
         ),
     ];
-    for row in &report.differences {
-        let what = match (row.live, row.new) {
-            (true, false) => "only in the live version".to_owned(),
-            (false, true) => "only in the new version".to_owned(),
-            _ => row.columns.join(", "),
-        };
-        lines.push(format!("  {}/{}: {what}", row.table, row.key));
-    }
+    lines.extend(report.differences.iter().map(difference));
     if !report.parked.is_empty() {
         let keys = report.parked.join(", ");
         lines.push(format!("not compared, because they are parked: {keys}"));
@@ -122,26 +148,38 @@ fn text(report: &Report) -> String {
     lines.join("\n")
 }
 
-fn document(report: &Report) -> serde_json::Value {
-    let differences: Vec<_> = report
-        .differences
-        .iter()
-        .map(|row| {
-            json!({
-                "table": row.table, "key": row.key, "columns": row.columns, "live": row.live, "new": row.new,
-            })
+/// A row that differs, as a line.
+fn difference(row: &Difference) -> String {
+    let what = match (row.live, row.new) {
+        (true, false) => "only in the live version".to_owned(),
+        (false, true) => "only in the new version".to_owned(),
+        _ => row.columns.join(", "),
+    };
+    format!("  {}/{}: {what}", row.table, row.key)
+}
+
+/// Rows that differ, as a document.
+fn differences(rows: &[Difference]) -> serde_json::Value {
+    let rows = rows.iter().map(|row| {
+        json!({
+            "table": row.table, "key": row.key, "columns": row.columns, "live": row.live, "new": row.new,
         })
-        .collect();
+    });
+    rows.collect()
+}
+
+fn document(report: &Report) -> serde_json::Value {
     json!({
         "projection": report.projection.name(),
         "version": report.version,
         "fold": report.fold,
         "instead_of": {"version": report.instead_of, "fold": report.old_fold},
+        "resumed_from": report.resumed_from,
         "events": report.events,
         "position": report.position,
         "compared": report.compared,
         "differing": report.differing,
-        "differences": differences,
+        "differences": differences(&report.differences),
         "parked": report.parked,
         "swapped": report.swapped,
         "took_ms": u64::try_from(report.took.as_millis()).unwrap_or(u64::MAX),

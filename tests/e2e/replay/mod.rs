@@ -1,0 +1,369 @@
+//! History replayed: what a release would make of it, whether the same decisions come out again, rows as they were.
+
+mod scene;
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+pub(crate) use self::scene::drop_of_vinyl;
+use self::scene::history;
+use crate::{
+    harness::{DataFolder, Fan, Sale, TestApp, assert_clean},
+    operation::{frontrow, sqlite},
+};
+
+/// What the program prints, as JSON, and its exit status.
+fn run(data: &Path, arguments: &[&str]) -> (i32, Value) {
+    let output = frontrow(data, arguments)
+        .args(["--output", "json"])
+        .output();
+    let output = output.unwrap();
+    let printed = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| {
+        let said = String::from_utf8_lossy(&output.stderr);
+        json!({"said": said})
+    });
+    (output.status.code().unwrap(), printed)
+}
+
+/// A path as an argument.
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_decision_of_history_comes_out_again() {
+    let app = TestApp::start().await;
+    let show = history(&app).await;
+    let data = app.stop().await;
+    let stage = DataFolder::new();
+    let into = stage.0.join("rehearsal");
+    let (status, report) = run(&data.0, &["replay", "--into", text(&into)]);
+    assert_eq!(status, 0, "{report:#}");
+    let all = &report["all"];
+    assert_eq!(
+        (&all["other"], &all["refused"], &all["not_asked"]),
+        (&json!(0), &json!(0), &json!(0)),
+        "{report:#}"
+    );
+    assert_eq!(all["commands"], all["same"]);
+    assert_eq!(report["events"], report["position"]);
+    for kind in scene::KINDS {
+        assert!(
+            report["by_event"][kind]["commands"].as_u64() > Some(0),
+            "{kind}: {report:#}"
+        );
+    }
+
+    // It is a data folder like any other, and its log is the other's, byte for byte.
+    let rehearsed = DataFolder(into.clone());
+    assert_clean(&rehearsed);
+    let (old, new) = (stage.0.join("old.ndjson"), stage.0.join("new.ndjson"));
+    assert_eq!(run(&data.0, &["audit", "export", text(&old)]).0, 0);
+    assert_eq!(run(&into, &["audit", "export", text(&new)]).0, 0);
+    assert!(std::fs::read(&old).unwrap() == std::fs::read(&new).unwrap());
+    let again = run(&data.0, &["replay", "--into", text(&into)]);
+    assert_eq!(again.0, 1);
+    let said = again.1["said"].as_str().unwrap();
+    assert!(said.contains("there is something in"), "{said}");
+
+    // One show, and no further than some position.
+    let into = stage.0.join("show");
+    let one = ["replay", "--into", text(&into), "--show", &show];
+    let (status, report) = run(&data.0, &one);
+    assert_eq!(
+        (status, &report["all"]["other"]),
+        (0, &json!(0)),
+        "{report:#}"
+    );
+    assert!(report["by_event"]["PointsCharged"].is_null(), "{report:#}");
+    assert!(report["by_event"]["SeatsHeld"]["same"].as_u64() > Some(0));
+    let into = stage.0.join("part");
+    let part = ["replay", "--into", text(&into), "--to", "3"];
+    let (status, report) = run(&data.0, &part);
+    assert_eq!((status, &report["position"]), (0, &json!(3)), "{report:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_that_comes_out_otherwise_is_named() {
+    let app = TestApp::start().await;
+    let sale = Sale::open(&app).await;
+    let (fan, other) = (
+        Fan::with_points(&app, 100).await,
+        Fan::with_points(&app, 100).await,
+    );
+    sale.buy(&app, &fan, &["A-1-1"]).await;
+    let late = sale.hold(&app, &other, &["A-1-2"]).await;
+    sale.buy(&app, &other, &["A-1-3"]).await;
+    let data = app.stop().await;
+    // Somebody gives the second the first one's seat.
+    let position = late["position"].as_u64().unwrap();
+    let change = format!(
+        "PRAGMA busy_timeout = 10000; UPDATE events SET payload = replace(payload, 'A-1-2', 'A-1-1') WHERE position = {position}"
+    );
+    sqlite(&data.0.join("log.db"), &change);
+    let stage = DataFolder::new();
+    let (status, report) = run(
+        &data.0,
+        &["replay", "--into", text(&stage.0.join("rehearsal"))],
+    );
+    assert_eq!(status, 1, "{report:#}");
+    let all = &report["all"];
+    assert_eq!((&all["refused"], &all["other"]), (&json!(1), &json!(0)));
+    let difference = &report["differences"][0];
+    assert_eq!(difference["position"], json!(position));
+    assert_eq!(difference["recorded"], json!(["SeatsHeld"]));
+    let why = difference["refused"].as_str().unwrap();
+    assert!(why.contains("A-1-1"), "{why}");
+    // What came later is judged on what really was.
+    assert_eq!(report["by_event"]["ReservationConfirmed"]["same"], json!(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_beside_a_server_names_what_would_differ() {
+    let app = TestApp::start().await;
+    let sale = Sale::open(&app).await;
+    let other = Sale::open(&app).await;
+    let fan = Fan::with_points(&app, 1_000).await;
+    let (_, paid) = sale.buy(&app, &fan, &["A-1-1"]).await;
+    other.buy(&app, &fan, &["A-1-1"]).await;
+    let (_, last) = sale.buy(&app, &fan, &["A-1-2"]).await;
+    app.get_at("/v1/me/payments", &fan.token, &last["position"])
+        .await
+        .expect(200);
+    let data = app.data().clone();
+    let (status, found) = run(&data, &["replay", "--dry-run"]);
+    assert_eq!(status, 0, "{found:#}");
+    assert_eq!(found["items"].as_array().unwrap().len(), 7);
+
+    // One row of the live ones is made another.
+    let id = paid["payment_id"].as_str().unwrap();
+    let change = format!(
+        "PRAGMA busy_timeout = 10000; UPDATE payments SET document = json_set(document, '$.amount', 11) WHERE payment_id = '{id}'"
+    );
+    sqlite(&data.join("read-model.db"), &change);
+    let (status, found) = run(&data, &["replay", "--dry-run", "--projection", "payments"]);
+    assert_eq!(status, 1, "{found:#}");
+    let found = &found["items"][0];
+    assert_eq!(
+        (&found["differing"], &found["compared"]),
+        (&json!(1), &json!(3))
+    );
+    let difference = &found["differences"][0];
+    assert_eq!(difference["table"], "payments");
+    assert_eq!(difference["key"], json!(id));
+    assert_eq!(difference["columns"], json!(["amount"]));
+
+    // By key, and by range: the other show's payment is right.
+    let key = ["replay", "--dry-run", "--projection", "payments", "--key"];
+    let of = |show: &str| run(&data, &[&key[..], &[show]].concat());
+    let (status, found) = of(&other.show);
+    assert_eq!(
+        (status, &found["items"][0]["compared"]),
+        (0, &json!(1)),
+        "{found:#}"
+    );
+    let (status, found) = of(&sale.show);
+    assert_eq!(
+        (status, &found["items"][0]["compared"]),
+        (1, &json!(2)),
+        "{found:#}"
+    );
+    let end = last["position"].to_string();
+    let range = [
+        "replay",
+        "--dry-run",
+        "--projection",
+        "payments",
+        "--from",
+        &end,
+        "--to",
+        &end,
+    ];
+    let (status, found) = run(&data, &range);
+    assert_eq!(
+        (status, &found["items"][0]["keys"]),
+        (1, &json!(1)),
+        "{found:#}"
+    );
+
+    // Kept rows are gone on from, by the same question alone.
+    let stage = DataFolder::new();
+    let kept = [
+        "replay",
+        "--dry-run",
+        "--projection",
+        "sagas",
+        "--scratch",
+        text(&stage.0),
+    ];
+    assert_eq!(run(&data, &kept).0, 0);
+    let (status, found) = run(&data, &kept);
+    assert_eq!(
+        (status, &found["items"][0]["events"]),
+        (0, &json!(0)),
+        "{found:#}"
+    );
+    let (status, refused) = run(&data, &[&kept[..], &["--key", &sale.show]].concat());
+    assert_eq!(status, 1);
+    assert!(
+        refused["said"]
+            .as_str()
+            .unwrap()
+            .contains("another question"),
+        "{refused}"
+    );
+    // Nothing was made live, and nothing recorded.
+    let versions = "SELECT count(*) FROM versions WHERE version > 1";
+    assert_eq!(sqlite(&data.join("read-model.db"), versions), "0");
+    // The falsified row is put right, or the end's own check would find it.
+    let heal = [
+        "replay",
+        "--projection",
+        "payments",
+        "--accept",
+        "--reason",
+        "a test's own doing",
+        "--throttle",
+        "100000",
+    ];
+    assert_eq!(run(&data, &heal).0, 0);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_is_exported_as_it_was() {
+    let app = TestApp::start().await;
+    let sale = Sale::open(&app).await;
+    let fan = Fan::with_points(&app, 1_000).await;
+    let held = sale.hold(&app, &fan, &["A-1-1"]).await;
+    let then = held["position"].to_string();
+    let paid = fan
+        .pay(&app, &held["reservation_id"])
+        .send()
+        .await
+        .expect(201);
+    sale.hold(&app, &fan, &["A-1-2"]).await;
+    app.get_at("/v1/me/payments", &fan.token, &paid["position"])
+        .await
+        .expect(200);
+    let (data, stage) = (app.data().clone(), DataFolder::new());
+    let file = stage.0.join("then.ndjson");
+    let export = [
+        "audit",
+        "export",
+        text(&file),
+        "--table",
+        "reservations",
+        "--position",
+        &then,
+    ];
+    let (status, manifest) = run(&data, &export);
+    assert_eq!(status, 0, "{manifest}");
+    assert_eq!(manifest["format"], "frontrow.table.v1");
+    assert_eq!(
+        (&manifest["rows"], &manifest["position"]),
+        (&json!(1), &held["position"])
+    );
+    let bytes = std::fs::read(&file).unwrap();
+    let line: Value = serde_json::from_slice(&bytes).unwrap();
+    assert_eq!(line["key"], held["reservation_id"]);
+    assert_eq!(line["row"]["status"], "held");
+    let beside: Value =
+        serde_json::from_slice(&std::fs::read(stage.0.join("then.ndjson.manifest.json")).unwrap())
+            .unwrap();
+    assert_eq!(beside, manifest);
+    let sum = std::process::Command::new("sha256sum")
+        .arg(&file)
+        .output()
+        .unwrap();
+    let sum = String::from_utf8(sum.stdout).unwrap();
+    assert!(
+        sum.starts_with(manifest["sha256"].as_str().unwrap()),
+        "{sum}"
+    );
+
+    // Now, as a table of two rows: a column for each member.
+    let file = stage.0.join("now.csv");
+    let export = [
+        "audit",
+        "export",
+        text(&file),
+        "--table",
+        "reservations",
+        "--format",
+        "csv",
+    ];
+    let (status, manifest) = run(&data, &export);
+    assert_eq!((status, &manifest["rows"]), (0, &json!(2)), "{manifest}");
+    let csv = std::fs::read_to_string(&file).unwrap();
+    let mut lines = csv.split("\r\n");
+    let header = lines.next().unwrap();
+    assert!(
+        header.starts_with("key,") && header.contains("status"),
+        "{header}"
+    );
+    assert!(csv.contains("confirmed") && csv.contains("held"), "{csv}");
+    for (arguments, says) in [
+        (&["--table", "nothing"][..], "seat_maps"),
+        (&["--table", "payments", "--from", "2"], "--from"),
+        (&["--position", "2"], "--table"),
+        (
+            &["--table", "payments", "--position", "99999"],
+            "the log ends at position",
+        ),
+    ] {
+        let file = stage.0.join("refused");
+        let refused = run(
+            &data,
+            &[&["audit", "export", text(&file)], arguments].concat(),
+        );
+        assert_eq!(refused.0, 2, "{arguments:?}");
+        assert!(
+            refused.1["said"].as_str().unwrap().contains(says),
+            "{arguments:?}: {}",
+            refused.1
+        );
+        assert!(!file.exists() && !stage.0.join("refused.unfinished").exists());
+    }
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verify_compares_with_the_seals_too_and_names_what_was_changed() {
+    let app = TestApp::start().await;
+    let sale = Sale::open(&app).await;
+    let fan = Fan::with_points(&app, 1_000).await;
+    let (_, paid) = sale.buy(&app, &fan, &["A-1-1"]).await;
+    let data = app.stop().await;
+    assert_eq!(run(&data.0, &["audit", "seal"]).0, 0);
+    let verify = ["audit", "verify", "--seals"];
+    let seals = |report: &Value| {
+        let checks = report["checks"].as_array().unwrap().iter();
+        let mut seals = checks.filter(|check| check["check"] == "seals");
+        seals.next().unwrap().clone()
+    };
+    let (status, report) = run(&data.0, &verify);
+    assert_eq!(status, 0, "{report:#}");
+    assert!(seals(&report)["checked"].as_u64() >= paid["position"].as_u64());
+
+    // A forgery that contradicts nothing: another moment of the same microseconds' length.
+    let position = paid["position"].as_u64().unwrap();
+    let change = format!(
+        "PRAGMA busy_timeout = 10000; UPDATE events SET metadata = replace(metadata, 'customer:', 'customex:') WHERE position = {position}"
+    );
+    sqlite(&data.0.join("log.db"), &change);
+    let (status, _) = run(&data.0, &["audit", "verify"]);
+    assert_eq!(status, 0, "nothing else notices");
+    let (status, report) = run(&data.0, &verify);
+    assert_eq!(
+        (status, &seals(&report)["findings"]),
+        (1, &json!(1)),
+        "{report:#}"
+    );
+    let finding = &report["findings"][0];
+    assert_eq!(
+        (&finding["check"], &finding["at"]["position"]),
+        (&json!("seals"), &json!(position))
+    );
+}
