@@ -193,6 +193,7 @@ async fn seal_and_prove(log: &Arc<dyn EventLog>, url: &str, folder: &Path, event
         log: log.clone(),
         seals: seals.expect("the seals open"),
         key: Arc::new(key.expect("a new key is made")),
+        replaced: Vec::new(),
         copies: Copies::new(folder.join("heads.ndjson")),
         clock: Arc::new(ManualClock::new(start())),
     };

@@ -1,6 +1,6 @@
 //! What can be checked of a beacon without asking it: that its value came after the list was sealed, and that it is what was signed.
 //!
-//! Who signed is not checked here: that takes the beacon's public key and its own program (decision 0036 says how).
+//! Who signed is not checked here: that takes the beacon's public key and its own program (decision 0038 says how).
 
 use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, TimeDelta, Utc};

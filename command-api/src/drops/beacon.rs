@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Whether the beacon's own key signed it is not checked here: that takes a pairing of elliptic curves, for which no program of ours vouches.
-//! The signature is recorded with the value and published in the proof, so anybody can check it by drand's own program (decision 0036).
+//! The signature is recorded with the value and published in the proof, so anybody can check it by drand's own program (decision 0038).
 
 use std::{
     collections::HashMap,
