@@ -1,4 +1,5 @@
 //! Refusals: both adapters keep the port's promises, and the recorder its bounds.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{path::PathBuf, sync::Arc, time::Instant};
 

@@ -22,7 +22,7 @@ pub(super) fn entry_id(drop: DropId, customer: CustomerId) -> DropEntryId {
 /// Leaves of each list of entrants only the customer's own.
 pub(super) fn only_customer(mut payload: Value, customer: Uuid) -> Value {
     let customer = customer.to_string();
-    for list in lists(&mut payload).flat_map(|(_, list)| list.as_array_mut()) {
+    for list in lists(&mut payload).filter_map(|(_, list)| list.as_array_mut()) {
         list.retain(|entry| entry["customer_id"] == *customer);
     }
     payload

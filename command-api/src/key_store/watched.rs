@@ -99,6 +99,15 @@ impl KeyStore for WatchedKeyStore {
     async fn destroy_secret(&self, name: &str) -> Result<(), Error> {
         self.keys.destroy_secret(name).await
     }
+
+    async fn secret_names(
+        &self,
+        prefix: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<String>, Error> {
+        self.keys.secret_names(prefix, after, limit).await
+    }
 }
 
 #[cfg(test)]

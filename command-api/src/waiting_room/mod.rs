@@ -362,7 +362,7 @@ pub async fn open(url: &str) -> Result<Arc<dyn WaitingRoom>, Error> {
         Some(("memory", "")) => Ok(Arc::new(InProcessWaitingRoom::default())),
         Some(("redis" | "rediss", _)) => {
             let room = RedisWaitingRoom::new(url)?;
-            room.look().await;
+            room.greet().await;
             Ok(Arc::new(room))
         }
         _ => Err(Error::Refused(format!(

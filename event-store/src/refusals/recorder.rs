@@ -233,8 +233,9 @@ impl Keeper {
             Ok(full) => {
                 metrics::refusals_written(refused);
                 let mut waiting = self.shared.lock();
-                full.into_iter()
-                    .for_each(|subject| waiting.full.add(subject));
+                for subject in full {
+                    waiting.full.add(subject);
+                }
                 true
             }
             Err(error) => {

@@ -41,7 +41,7 @@ impl RedisWaitingRoom {
     }
 
     /// Connects, so that a server that can't be used is told of before the first customer comes; it is no reason not to start.
-    pub(super) async fn look(&self) {
+    pub(super) async fn greet(&self) {
         drop(self.connector.live().await);
     }
 
