@@ -81,11 +81,17 @@ pub(super) async fn run(
     let mut done: Vec<Done> = Vec::new();
     while !shutdown.is_cancelled() {
         let round = Instant::now();
-        if let Err(error) = sender.write(&mut done, &mut begun).await {
+        let mut ended = Vec::new();
+        let write = sender.write(&mut done, &mut begun);
+        if let Err(error) = beside(&mut under_way, &mut ended, write).await {
             tracing::warn!(%error, "what was sent can't be written down now");
         }
+        done.append(&mut ended);
         let room = CONCURRENCY.saturating_sub(under_way.len() + done.len());
-        match sender.due(&begun, room).await {
+        let due = sender.due(&begun, room);
+        let due = beside(&mut under_way, &mut ended, due).await;
+        done.append(&mut ended);
+        match due {
             Ok(due) => {
                 for delivery in due {
                     begun.entry(delivery.lane).or_default().insert(delivery.id);
@@ -115,6 +121,21 @@ pub(super) async fn run(
     let cut_off = timeout(GRACE, rest).await.is_err();
     if let Err(error) = sender.write(&mut done, &mut begun).await {
         tracing::warn!(%error, cut_off, "what was sent can't be written down: it is sent again");
+    }
+}
+
+/// Waits for `work` while what is under way goes on: it may hold the connections that `work` waits for.
+async fn beside<T>(
+    under_way: &mut FuturesUnordered<BoxFuture<'_, Done>>,
+    ended: &mut Vec<Done>,
+    work: impl Future<Output = T>,
+) -> T {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            result = &mut work => return result,
+            Some(one) = under_way.next(), if !under_way.is_empty() => ended.push(one),
+        }
     }
 }
 
