@@ -239,8 +239,8 @@ pub struct Export {
 }
 
 fn table(name: &str) -> Result<Table, String> {
-    let named = Table::ALL.into_iter().find(|table| table.name() == name);
-    named.ok_or_else(|| {
+    let found = Table::ALL.into_iter().find(|table| table.name() == name);
+    found.ok_or_else(|| {
         let names = Table::ALL.map(Table::name).join(", ");
         format!("there are {names}")
     })

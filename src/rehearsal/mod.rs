@@ -188,8 +188,8 @@ impl Rehearsal {
         progress: &(impl Fn(&'static str, u64, u64) + Send + Sync),
     ) -> anyhow::Result<()> {
         let mut after = Position(0);
-        let mut pace = Pace::new(self.scope.throttle);
-        let limit = pace.page(PAGE);
+        let mut throttle = Pace::new(self.scope.throttle);
+        let limit = throttle.page(PAGE);
         // The events of the command that is not read to its end.
         let mut open: Vec<RecordedEvent> = Vec::new();
         while after.0 < self.end {
@@ -210,7 +210,7 @@ impl Rehearsal {
             }
             self.commands(commands).await?;
             progress("events re-enacted", after.0.min(self.end), self.end);
-            pace.after(length).await;
+            throttle.after(length).await;
         }
         self.commands(vec![open]).await?;
         self.script.flush().await

@@ -26,7 +26,7 @@ impl Asked for Show {
         if !before.iter().all(void) {
             return None;
         }
-        of_one(last)
+        of_reservation(last).or_else(|| of_house(last))
     }
 }
 
@@ -99,7 +99,8 @@ fn selection(seats: &[HeldSeat], standing: Option<&HeldStanding>) -> Selection {
     }
 }
 
-fn of_one(event: &Event) -> Option<Command> {
+/// What a customer or a payment asked for.
+fn of_reservation(event: &Event) -> Option<Command> {
     Some(match event.clone() {
         Event::SeatsHeld {
             reservation_id,
@@ -158,6 +159,19 @@ fn of_one(event: &Event) -> Option<Command> {
             reservation_id,
             payment_id,
         },
+        Event::ShowScheduled { .. }
+        | Event::SeatsListed { .. }
+        | Event::StandingListed { .. }
+        | Event::HoldExpired { .. }
+        | Event::SeatsBlocked { .. }
+        | Event::SeatsUnblocked { .. }
+        | Event::ShowCancelled { .. } => return None,
+    })
+}
+
+/// What the organizer asked for.
+fn of_house(event: &Event) -> Option<Command> {
+    Some(match event.clone() {
         Event::SeatsBlocked {
             organizer_id,
             seats,
@@ -184,9 +198,6 @@ fn of_one(event: &Event) -> Option<Command> {
             organizer_id,
             reason,
         },
-        Event::ShowScheduled { .. }
-        | Event::SeatsListed { .. }
-        | Event::StandingListed { .. }
-        | Event::HoldExpired { .. } => return None,
+        _ => return None,
     })
 }

@@ -4,7 +4,6 @@ use std::fmt::Debug;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    Aggregate,
     payment::{self, Payment},
     point_account::{self, PointAccount},
     show::{self, Show, command::Schedule},
