@@ -10,7 +10,7 @@ use std::{env, path::Path, sync::Arc, time::Instant};
 
 use audit::{
     as_of::{Moment, seat_map},
-    history::{Subject, history},
+    history::{Sources, Subject, history},
     seals::{
         copies::Copies,
         note::SealingKey,
@@ -19,8 +19,8 @@ use audit::{
     },
     verify::{Deps, Options},
 };
-use event_store::{EventLog, clock::ManualClock, log, seals};
-use read_model::{Access, ReadModel, SqliteReadModel};
+use event_store::{EventLog, clock::ManualClock, log, refusals, seals};
+use read_model::{Access, SqliteReadModel};
 use sqlx::{Connection, SqliteConnection};
 use uuid::Uuid;
 
@@ -145,8 +145,7 @@ async fn check(deps: &Deps, events: u64, sql: &mut Yardstick) {
 }
 
 async fn tell_history(
-    log: &dyn EventLog,
-    model: &dyn ReadModel,
+    sources: Sources<'_>,
     (what, show): (&str, Uuid),
     seats: u64,
     sql: &mut Yardstick,
@@ -155,7 +154,7 @@ async fn tell_history(
     for run in 0..RUNS as u64 {
         let guid = guid((run * 7_919) % seats);
         let begin = Instant::now();
-        let told = history(log, model, &Subject::Seat { show, guid }, 0, 1_000).await;
+        let told = history(sources, &Subject::Seat { show, guid }, 0, 1_000).await;
         took.push(begin.elapsed().as_secs_f64());
         let told = told.expect("the history can be told");
         assert!(told.items.len() >= 6, "{told:?}");
@@ -260,39 +259,34 @@ async fn main() {
     let model = SqliteReadModel::open(path, Access::ReadWrite).await;
     let model = model.expect("a new read model opens");
     let small = sold.first().expect("there are shows").id;
+    let refusals = refusals::open(&url, log::postgres::Options::default()).await;
+    let refusals = refusals.expect("the refusals open");
+    let sources = Sources {
+        log: &*log,
+        model: &model,
+        refusals: &*refusals,
+    };
     tell_history(
-        &*log,
-        &model,
+        sources,
         ("history of a seat, stream of 2,000 events", small),
         SEATS,
         &mut sql,
     )
     .await;
     tell_history(
-        &*log,
-        &model,
+        sources,
         ("history of a seat, stream of 100,000 events", large),
         LARGE,
         &mut sql,
     )
     .await;
-    let (now, half) = (Moment::NOW, Moment::Position(events - 100_000));
-    show_as_of(
-        &*log,
-        large,
-        now,
-        "map as of now, stream of 100,000 events",
-        &mut sql,
-    )
-    .await;
-    show_as_of(
-        &*log,
-        large,
-        half,
-        "map as of half way, the same stream",
-        &mut sql,
-    )
-    .await;
+    let half = Moment::Position(events - 100_000);
+    for (what, moment) in [
+        ("map as of now, stream of 100,000 events", Moment::NOW),
+        ("map as of half way, the same stream", half),
+    ] {
+        show_as_of(&*log, large, moment, what, &mut sql).await;
+    }
     seal_and_prove(&log, &url, &folder, events).await;
     log.close().await;
     std::fs::remove_dir_all(&folder).expect("the folder is ours");

@@ -93,8 +93,8 @@ async fn erase_with(
         actor: operator::name(),
         reason: reason.to_owned(),
     };
-    let recorded = operations::record(&executors.operations, act).await;
-    recorded.context("the reason can't be recorded in the log")?;
+    let accepted = operations::record(&executors.operations, act).await;
+    accepted.context("the reason can't be recorded in the log")?;
     let origin = Origin {
         actor: format!("operator:{}", operator::name()),
         correlation_id: Uuid::now_v7().to_string(),

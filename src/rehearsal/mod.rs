@@ -255,7 +255,7 @@ impl Rehearsal {
         let recorded = events.iter().map(|event| event.event_type.clone());
         self.report.events += events.len() as u64;
         self.report.add(place, recorded.collect(), verdict);
-        let command = (!due).then(|| CommandRecord {
+        let command = (!due).then_some(CommandRecord {
             command_id: first.command_id,
             fingerprint,
             first_event: 0,

@@ -82,14 +82,14 @@ impl Script {
     /// Whether an event joins the append before it: commands on one stream were, or could have been, decided together.
     fn goes_on(&self, event: &RecordedEvent) -> bool {
         let last = self.batch.last();
-        let same = |last: &&Append| {
+        let same = |last: &Append| {
             last.recorded_at == event.recorded_at
                 && last
                     .streams
                     .iter()
                     .all(|append| append.stream == event.stream)
         };
-        self.events < MAX_EVENTS && last.filter(same).is_some()
+        self.events < MAX_EVENTS && last.is_some_and(same)
     }
 
     fn extend(

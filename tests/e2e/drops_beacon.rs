@@ -36,9 +36,8 @@ impl Beacon {
             if !is_there.load(Ordering::SeqCst) {
                 return (StatusCode::NOT_FOUND, String::new());
             }
-            let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            let (value, signature): (String, String) =
-                (hex(digest(&SHA256, &signature).as_ref()), hex(&signature));
+            let value = hex::encode(digest(&SHA256, &signature));
+            let signature = hex::encode(signature);
             let body = json!({"round": 7, "randomness": value, "signature": signature});
             (StatusCode::OK, body.to_string())
         };

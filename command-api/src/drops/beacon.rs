@@ -151,7 +151,7 @@ impl Beacons {
                     };
                 }
                 Err(Problem::NotYet) => {
-                    tracing::debug!(source, round, "the round is not there yet")
+                    tracing::debug!(source, round, "the round is not there yet");
                 }
                 Err(problem) => {
                     tracing::warn!(source, round, host = place.host_str(), %problem, "a beacon can't be used now");

@@ -178,7 +178,7 @@ async fn learn(core: &Core, beacons: &Beacons, drop: DropId) -> Result<Option<Du
             error: domain::drop::Error::BeaconRecorded,
             ..
         }) => {
-            tracing::warn!(%drop, source = beacon.source, round = beacon.round, "another value of the beacon was told")
+            tracing::warn!(%drop, source = beacon.source, round = beacon.round, "another value of the beacon was told");
         }
         Err(error) => return Err(error.into()),
     }

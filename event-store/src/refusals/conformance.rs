@@ -27,7 +27,8 @@ pub async fn check(store: &dyn Refusals) -> Result<(), String> {
 
 async fn check_what_is_kept(store: &dyn Refusals) -> Result<(), String> {
     let refusal = refusal(1, "anna", 7);
-    let tallies = ["seat/s/A-1", "seat/s/ä/2"].map(|subject| tally(subject, slice::from_ref(&refusal)));
+    let tallies =
+        ["seat/s/A-1", "seat/s/ä/2"].map(|subject| tally(subject, slice::from_ref(&refusal)));
     let full = store.record(&tallies).await.map_err(text)?;
     expect(full.is_empty(), "a subject is full after one refusal")?;
     store.record(&[]).await.map_err(text)?;

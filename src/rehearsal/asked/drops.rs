@@ -38,10 +38,12 @@ impl Asked for FairDrop {
             Event::BeaconRecorded {
                 organizer_id,
                 value,
+                signature,
                 ..
             } => Command::RecordBeacon {
                 organizer_id: *organizer_id,
                 value: value.clone(),
+                signature: signature.clone(),
             },
             Event::EntriesDrawn { drawn, .. } => Command::Draw {
                 from: self.view()?.drawn,

@@ -109,6 +109,9 @@ async fn proof(run: &Run, position: &str) -> Vec<u8> {
 }
 
 /// A proof that was changed is refused, whatever was changed.
+/// What somebody does to a proof.
+type Tampering<'a> = &'a dyn Fn(&mut Value);
+
 fn refuses_what_was_tampered_with(proof: &Value) {
     let places = |result: &str| {
         let list = proof["list"].as_array().unwrap().iter().enumerate();
@@ -119,30 +122,30 @@ fn refuses_what_was_tampered_with(proof: &Value) {
         with
     };
     let (won, lost) = (places("won"), places("lost"));
-    let tampered: [(&str, &dyn Fn(&mut Value)); 6] = [
+    let tampered: [(&str, Tampering<'_>); 6] = [
         ("a changed secret", &|proof| {
             proof["secret"] = json!("08".repeat(32));
         }),
         ("an added entry", &|proof| {
             let added = json!([Uuid::from_u128(7), "lost", null, "ffffffffffffffff"]);
-            let list = proof["list"].as_array_mut().unwrap();
-            list.push(added);
-            proof["entries"] = json!(list.len());
+            let entries = proof["list"].as_array_mut().unwrap();
+            entries.push(added);
+            proof["entries"] = json!(entries.len());
         }),
         ("a dropped entry", &|proof| {
-            let list = proof["list"].as_array_mut().unwrap();
-            list.remove(lost[0]);
-            proof["entries"] = json!(list.len());
+            let entries = proof["list"].as_array_mut().unwrap();
+            entries.remove(lost[0]);
+            proof["entries"] = json!(entries.len());
         }),
         ("a beacon that was none", &|proof| {
             proof["beacon"] = json!({"source": "drand", "round": 1, "value": "00", "recorded_at": proof["sealed_at"]});
         }),
         ("a moved winner", &|proof| {
             let (winner, loser) = (won[0], lost[0]);
-            let list = proof["list"].as_array_mut().unwrap();
-            let (result, place) = (list[winner][1].take(), list[winner][2].take());
-            list[winner][1] = json!("lost");
-            (list[loser][1], list[loser][2]) = (result, place);
+            let entries = proof["list"].as_array_mut().unwrap();
+            let (result, place) = (entries[winner][1].take(), entries[winner][2].take());
+            entries[winner][1] = json!("lost");
+            (entries[loser][1], entries[loser][2]) = (result, place);
         }),
         ("one winner too many", &|proof| {
             proof["list"][lost[0]][1] = json!("won");

@@ -124,7 +124,10 @@ impl Run {
             kills: Mutex::default(),
         };
         let opened = run.post("/v1/drops", &body).await;
-        run.drop = opened["drop_id"].as_str().unwrap().to_owned();
+        opened["drop_id"]
+            .as_str()
+            .unwrap()
+            .clone_into(&mut run.drop);
         run
     }
 

@@ -35,7 +35,7 @@ pub(super) fn secret() -> String {
 
 pub(super) enum Stage {
     Embedded(Embedded),
-    Distributed(Distributed),
+    Distributed(Box<Distributed>),
 }
 
 /// The one process.
@@ -74,11 +74,11 @@ impl Stage {
         };
         let cluster = Cluster::start(layout).await?;
         let command = address(&cluster.command_url()).unwrap();
-        Some(Self::Distributed(Distributed {
+        Some(Self::Distributed(Box::new(Distributed {
             signer: Signer::read(&cluster.key()).unwrap(),
             address: watch::Sender::new(Some(command)),
             cluster,
-        }))
+        })))
     }
 
     /// From here on the secret of every drop is [`secret`].

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 use servers::{Cluster, Extra, Smtp};
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
     sold, subscribe, told,
     webhooks::{by_id, verify},
 };
-use crate::harness::{Sale, TestApp};
+use crate::harness::{Fan, Sale, TestApp};
 
 /// Who leads first, and who takes over.
 const MANAGERS: [&str; 2] = ["process-managers-1", "process-managers-2"];
@@ -38,6 +38,32 @@ async fn first_leads(app: &TestApp, sale: &Sale) {
     let (fan, position) = sold(app, sale, "A-10-1").await;
     assert_eq!(told(app, &fan, &position).await.len(), 2);
     cluster.start_again(MANAGERS[1]).await;
+}
+
+async fn everything_sent(cluster: &Cluster, receiver: &Receiver, calls: usize) {
+    let end = Instant::now() + PATIENCE;
+    while deliveries(cluster, "state = 'pending'").await > 0
+        || by_id(&receiver.calls()).len() < calls
+    {
+        assert!(Instant::now() < end, "{:#?}", receiver.calls());
+        let more = receiver.more_than(receiver.calls().len());
+        tokio::time::timeout(Duration::from_millis(150), more)
+            .await
+            .ok();
+    }
+}
+
+/// Anna alone has an address. What was on its way when the sender died may be there twice, under one Message-ID.
+async fn mailed_once(app: &TestApp, anna: &Fan, position: &Value, smtp: &Smtp) {
+    let items = told(app, anna, position).await;
+    assert_eq!(items.len(), 2, "{items:#?}");
+    let ids: BTreeSet<_> = headers(&smtp.mails(), "message-id").into_iter().collect();
+    let id = |item: &Value| item["notification_id"].as_str().unwrap().to_owned();
+    let expected = items
+        .iter()
+        .map(|item| format!("<{}@tickets.example>", id(item)));
+    assert_eq!(ids, expected.collect());
+    assert!(smtp.mails().len() <= 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,16 +124,7 @@ async fn everything_is_told_once_and_sent_though_who_sends_is_killed() {
         sold(&app, &sale, &format!("A-{n}-1")).await;
     }
     let calls = 2 * (1 + SALES);
-    let end = Instant::now() + PATIENCE;
-    while deliveries(&cluster, "state = 'pending'").await > 0
-        || by_id(&receiver.calls()).len() < calls
-    {
-        assert!(Instant::now() < end, "{:#?}", receiver.calls());
-        let more = receiver.more_than(receiver.calls().len());
-        tokio::time::timeout(Duration::from_millis(150), more)
-            .await
-            .ok();
-    }
+    everything_sent(&cluster, &receiver, calls).await;
     // Once each by its id; the one whose answer was lost with its caller came again, with the same body.
     let came = receiver.calls();
     let bodies: BTreeSet<_> = came.iter().map(|call| (call.id(), &call.body)).collect();
@@ -116,16 +133,7 @@ async fn everything_is_told_once_and_sent_though_who_sends_is_killed() {
     for call in &came {
         verify(call, &secret);
     }
-    // Anna alone has an address. What was on its way when the sender died may be there twice, under one Message-ID.
-    let items = told(&app, &anna, &paid["position"]).await;
-    assert_eq!(items.len(), 2, "{items:#?}");
-    let ids: BTreeSet<_> = headers(&smtp.mails(), "message-id").into_iter().collect();
-    let id = |item: &serde_json::Value| item["notification_id"].as_str().unwrap().to_owned();
-    let expected = items
-        .iter()
-        .map(|item| format!("<{}@tickets.example>", id(item)));
-    assert_eq!(ids, expected.collect());
-    assert!(smtp.mails().len() <= 4);
+    mailed_once(&app, &anna, &paid["position"], &smtp).await;
     assert_eq!(deliveries(&cluster, "state = 'dead'").await, 0);
     app.finish().await;
 }

@@ -146,8 +146,8 @@ async fn queue(app: &TestApp, fan: &Fan) {
         .await;
     let hold = app.post("/v1/reservations", &fan.token, &sale.seats(&["A-1-1"]));
     let pass = admitted["pass"].as_str().unwrap();
-    let held = hold.header("queue-pass", pass).send().await.expect(201);
-    fan.pay(app, &held["reservation_id"])
+    let reserved = hold.header("queue-pass", pass).send().await.expect(201);
+    fan.pay(app, &reserved["reservation_id"])
         .send()
         .await
         .expect(201);

@@ -49,15 +49,7 @@ async fn a_table_is_exported_as_it_was() {
         serde_json::from_slice(&std::fs::read(stage.0.join("then.ndjson.manifest.json")).unwrap())
             .unwrap();
     assert_eq!(beside, manifest);
-    let sum = std::process::Command::new("sha256sum")
-        .arg(&file)
-        .output()
-        .unwrap();
-    let sum = String::from_utf8(sum.stdout).unwrap();
-    assert!(
-        sum.starts_with(manifest["sha256"].as_str().unwrap()),
-        "{sum}"
-    );
+    has_the_sum_of(&file, &manifest);
 
     // Now, as a table of two rows: a column for each member.
     let file = stage.0.join("now.csv");
@@ -82,6 +74,15 @@ async fn a_table_is_exported_as_it_was() {
     assert!(csv.contains("confirmed") && csv.contains("held"), "{csv}");
     what_does_not_fit_is_refused(&data, &stage.0);
     app.finish().await;
+}
+
+fn has_the_sum_of(file: &Path, manifest: &Value) {
+    let sum = std::process::Command::new("sha256sum").arg(file).output();
+    let sum = String::from_utf8(sum.unwrap().stdout).unwrap();
+    assert!(
+        sum.starts_with(manifest["sha256"].as_str().unwrap()),
+        "{sum}"
+    );
 }
 
 fn what_does_not_fit_is_refused(data: &Path, stage: &Path) {

@@ -166,6 +166,17 @@ pub(crate) struct World {
     shutdown: CancellationToken,
 }
 
+async fn refused_commands(
+    folder: &Folder,
+    core: &Core,
+    tasks: &TaskTracker,
+    shutdown: &CancellationToken,
+) -> RefusedCommands {
+    let (recorder, keeper) = Recorder::new(folder.refusals().await, shutdown.clone());
+    tasks.spawn(keeper);
+    RefusedCommands::new(recorder, core.clock.clone())
+}
+
 impl World {
     pub(crate) async fn new() -> Self {
         let folder = Folder::new();
@@ -211,9 +222,7 @@ impl World {
         let verifier = Arc::new(Verifier::new([signer.public_key()], now));
         let tickets = Tickets::new(signer.clone(), verifier.clone());
         let secrets = identity.keys.clone();
-        let (recorder, keeper) = Recorder::new(folder.refusals().await, shutdown.clone());
-        tasks.spawn(keeper);
-        let refusals = RefusedCommands::new(recorder, core.clock.clone());
+        let refusals = refused_commands(&folder, &core, &tasks, &shutdown).await;
         let state = AppState::new(CommandDeps {
             drops: Drops::new(core.clone(), secrets, tickets.clone(), tasks.clone()),
             core,
