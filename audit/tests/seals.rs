@@ -394,11 +394,17 @@ async fn heads_that_are_not_signed_or_not_copied_are_found() {
         report.findings[0].detail.contains("no valid signature"),
         "{report}"
     );
-    // Nothing is put on top of a tree that is not its head's.
-    world
-        .tamper("UPDATE seal_heads SET root = zeroblob(32)")
-        .await;
+    // Nothing is put on top of a head that another has signed, nor of a tree that is not its head's.
     world.log.append(vec![append(11)]).await.unwrap();
+    let unsigned = world.sealer.round().await.unwrap_err();
+    assert!(matches!(unsigned, sealer::Error::OtherKey { .. }));
+    let signed = world.sealer.key.sign(10, root);
+    let root = hex::encode(root);
+    world
+        .tamper(&format!(
+            "UPDATE seal_heads SET root = x'{root}', note = '{signed}'"
+        ))
+        .await;
     let damaged = world.sealer.round().await.unwrap_err();
     assert!(matches!(damaged, sealer::Error::Damaged { size: 10, .. }));
 }
