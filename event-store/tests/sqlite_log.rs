@@ -151,7 +151,7 @@ async fn a_newer_schema_is_refused() {
     assert!(matches!(error, Error::Refused(_)));
     let text = error.to_string();
     assert!(
-        text.contains("version 9000, newer than version 5"),
+        text.contains("version 9000, newer than version 6"),
         "{text}"
     );
 }
