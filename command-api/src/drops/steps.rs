@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::{
+    Aggregate,
     drop::{Command, DRAW_BATCH, Entry, Event, FairDrop, Lot, Outcome, Status, Step, View},
     ids::{DropEntryId, DropId, PaymentId},
     payment::METHOD,
@@ -121,8 +122,9 @@ pub async fn drive(
 ) -> Result<Next, Halt> {
     let drops = &core.executors.drops;
     for _ in 0..MAX_STEPS {
-        let look = |drop: &FairDrop, _, now| drop.step(now);
-        match drops.read(&drop.to_string(), look).await? {
+        let look = |drop: &FairDrop, _, now| (drop.step(now), drop.wake_at());
+        let (step, timer) = drops.read(&drop.to_string(), look).await?;
+        match step {
             Step::Wait { .. } | Step::Over => return Ok(Next::Nothing),
             Step::Close => {
                 take(
@@ -137,7 +139,7 @@ pub async fn drive(
             Step::Seal => seal(core, drop).await?,
             Step::Beacon => {
                 if let Some(pause) = learn(core, beacons, drop).await? {
-                    return Ok(Next::After(pause));
+                    return Ok(Next::After { pause, timer });
                 }
             }
             Step::Draw => draw(core, keys, drop).await?,

@@ -36,8 +36,14 @@ const LONGEST_BACK_OFF: Duration = Duration::from_mins(1);
 pub enum Next {
     /// Nothing, as long as its timer is not due.
     Nothing,
-    /// Something that it waits for from outside may be there after a pause; or its timer is set anew.
-    After(Duration),
+    /// Something that it waits for from outside may be there after a pause.
+    After {
+        /// How long.
+        pause: Duration,
+        /// The timer that it waits with; another one says that there is something else to do. Whoever handled it has seen it: the one
+        /// that it was begun for is of steps before.
+        timer: Option<DateTime<Utc>>,
+    },
 }
 
 /// When a stream whose timer is still due is looked at again.
@@ -53,7 +59,10 @@ impl BackOff {
     /// How much longer a stream with this timer waits.
     fn wait(&self, timer: &timers::Due) -> Duration {
         match self.waits_at {
-            Some(waits_at) if waits_at != timer.wake_at => Duration::ZERO,
+            // The log keeps microseconds.
+            Some(waits_at) if waits_at.timestamp_micros() != timer.wake_at.timestamp_micros() => {
+                Duration::ZERO
+            }
             Some(_) | None => self.until.saturating_duration_since(Instant::now()),
         }
     }
@@ -195,7 +204,7 @@ impl<'a, E: Display, H: Fn(StreamId) -> BoxFuture<'a, Result<Next, E>>> Timers<'
         let last = self.waiting.remove(&stream);
         let (pause, waits_at) = match result {
             Ok(Next::Nothing) => (Duration::ZERO, None),
-            Ok(Next::After(pause)) => (pause, Some(wake_at)),
+            Ok(Next::After { pause, timer }) => (pause, Some(timer.unwrap_or(wake_at))),
             Err(error) => {
                 tracing::warn!(%error, %stream, "a due timer is tried again later");
                 let failed = last.filter(|back_off| back_off.waits_at.is_none());

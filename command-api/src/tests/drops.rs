@@ -27,6 +27,7 @@ use crate::{
     },
     failpoints::Failpoints,
     key_store::Key,
+    process_managers::Next,
 };
 
 /// Fans of which every third has points.
@@ -176,6 +177,38 @@ async fn two_who_look_after_it_at_once_do_no_harm() {
     let (one, two, three) = tokio::join!(drive(), drive(), drive());
     one.and(two).and(three).unwrap();
     check_ended_well(&api, &drop, "three at once").await;
+}
+
+/// Closed and sealed in one turn, it waits with the timer that stands then, not with the one that the turn began for: the organizer's value
+/// sets that one again.
+#[tokio::test]
+async fn a_drop_waits_for_its_beacon_with_the_timer_that_it_has_then() {
+    let api = Api::with(Failpoints::default()).await;
+    let now = api.state.clock.now();
+    let body = json!({"title": "Signed vinyl", "stock": 5, "win_probability": "0.7", "price": 0,
+        "opens_at": now - TimeDelta::seconds(1), "closes_at": now + TimeDelta::minutes(5), "draw": "at_close",
+        "beacon": {"source": "nobody's", "round": 7}});
+    let opened = api.post(&api.organizer(), "/v1/drops", body).await.is(201);
+    let drop = text(&opened, "drop_id");
+    enter_all(&api, &drop).await;
+    api.advance(301);
+    let (core, keys) = (&api.state.core, &*api.state.identity.keys);
+    let beacons = Beacons::default();
+    let waits = crate::drops::drive(core, keys, &beacons, drop.parse().unwrap());
+    let Next::After { timer, .. } = waits.await.unwrap() else {
+        panic!("nobody has told the beacon's value");
+    };
+    let due = async || {
+        let horizon = api.state.clock.now();
+        let due = api.state.log.due(FairDrop::TYPE, horizon, 10).await;
+        due.unwrap()[0].wake_at.timestamp_micros()
+    };
+    let timer = timer.unwrap().timestamp_micros();
+    assert_eq!(due().await, timer);
+    let path = format!("/v1/drops/{drop}/close");
+    let told = json!({"beacon_value": "ab54"});
+    api.post(&api.organizer(), &path, told).await.is(200);
+    assert_ne!(due().await, timer);
 }
 
 /// A drop of two hundred thousand, as it is decided: without a log, with a fixed secret.
