@@ -7,7 +7,7 @@ use std::{
 };
 
 use reqwest::Client;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{DataFolder, assert_clean};
 
@@ -82,6 +82,19 @@ pub(crate) fn frontrow(data: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_frontrow"));
     command.args(arguments).arg("--data").arg(data);
     command
+}
+
+/// What the program prints, as JSON, and its exit status.
+pub(crate) fn run(data: &Path, arguments: &[&str]) -> (i32, Value) {
+    let output = frontrow(data, arguments)
+        .args(["--output", "json"])
+        .output();
+    let output = output.unwrap();
+    let printed = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| {
+        let said = String::from_utf8_lossy(&output.stderr);
+        json!({"said": said})
+    });
+    (output.status.code().unwrap(), printed)
 }
 
 /// A token as `frontrow token` prints it.

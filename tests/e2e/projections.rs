@@ -1,28 +1,13 @@
 //! Projections made anew, and keys that are parked, beside a running server.
 
-use std::path::Path;
-
 use edge::auth::Role;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
     harness::{Fan, Sale, TestApp},
-    operation::{frontrow, sqlite},
+    operation::{run, sqlite},
 };
-
-/// What the program prints, as JSON, and its exit status.
-fn run(data: &Path, arguments: &[&str]) -> (i32, Value) {
-    let output = frontrow(data, arguments)
-        .args(["--output", "json"])
-        .output();
-    let output = output.unwrap();
-    let printed = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| {
-        let said = String::from_utf8_lossy(&output.stderr);
-        json!({"said": said})
-    });
-    (output.status.code().unwrap(), printed)
-}
 
 /// How `/v1/ops/projections` shows the versions of a projection.
 async fn versions(app: &TestApp, name: &str) -> Vec<Value> {

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{run, text};
+use super::text;
 use crate::{
     harness::{DataFolder, Fan, Sale, TestApp},
-    operation::sqlite,
+    operation::{run, sqlite},
 };
 
 #[tokio::test(flavor = "multi_thread")]

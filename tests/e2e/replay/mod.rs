@@ -12,21 +12,8 @@ pub(crate) use self::scene::drop_of_vinyl;
 use self::scene::history;
 use crate::{
     harness::{DataFolder, Fan, Sale, TestApp, assert_clean},
-    operation::{frontrow, sqlite},
+    operation::{run, sqlite},
 };
-
-/// What the program prints, as JSON, and its exit status.
-fn run(data: &Path, arguments: &[&str]) -> (i32, Value) {
-    let output = frontrow(data, arguments)
-        .args(["--output", "json"])
-        .output();
-    let output = output.unwrap();
-    let printed = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| {
-        let said = String::from_utf8_lossy(&output.stderr);
-        json!({"said": said})
-    });
-    (output.status.code().unwrap(), printed)
-}
 
 /// A path as an argument.
 fn text(path: &Path) -> &str {

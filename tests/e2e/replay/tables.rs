@@ -4,8 +4,11 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{run, text};
-use crate::harness::{DataFolder, Fan, Sale, TestApp};
+use super::text;
+use crate::{
+    harness::{DataFolder, Fan, Sale, TestApp},
+    operation::run,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_is_exported_as_it_was() {
