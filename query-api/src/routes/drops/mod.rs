@@ -90,21 +90,17 @@ async fn own_entry(
     entry: DropEntryId,
     customer: Uuid,
 ) -> Result<At<EntryView>, Error> {
-    let model = &state.deps.read_model;
-    // The entry first: what the drop says then is of the same time or later.
-    let query = || async move {
-        let row = model.drop_entry(entry).await?;
-        let of = model.fair_drop(drop).await?;
-        let is_over = of.value.is_some_and(|drop| drop.secret.is_some());
-        Ok::<_, read_model::Error>(At {
-            position: row.position.min(of.position),
-            value: row.value.map(|row| (row, is_over)),
-        })
-    };
-    let drops = [ProjectionId::Drops];
-    let At { position, value } = state.freshness.read(at_least, &drops, query).await?;
-    let own = |(row, _): &(DropEntry, bool)| row.drop_id == drop && row.customer_id.0 == customer;
+    let (model, drops) = (&state.deps.read_model, [ProjectionId::Drops]);
+    let of = || model.fair_drop(drop);
+    let of = state.freshness.read(at_least, &drops, of).await?.value;
+    let over = of.filter(|drop| drop.secret.is_some());
+    // The entry after it, from a server that has come as far: nothing changes one of a drop that is over.
+    let settled = over.as_ref().map_or(0, |drop| drop.position);
+    let at_least = AtLeast(at_least.0.max(settled));
+    let entry = || model.drop_entry(entry);
+    let At { position, value } = state.freshness.read(at_least, &drops, entry).await?;
+    let own = |row: &DropEntry| row.drop_id == drop && row.customer_id.0 == customer;
     let value = value.filter(own);
     let row = found(At { position, value }, "entry")?;
-    Ok(row.map(|(row, is_over)| EntryView::of(row, is_over)))
+    Ok(row.map(|row| EntryView::of(row, over.is_some())))
 }
