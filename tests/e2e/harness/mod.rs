@@ -161,6 +161,17 @@ impl TestApp {
         body: Option<&Value>,
     ) -> Call<'_> {
         let url = self.url(&method, path);
+        self.call_at(method, url, path, token, body)
+    }
+
+    fn call_at(
+        &self,
+        method: Method,
+        url: String,
+        path: &str,
+        token: &str,
+        body: Option<&Value>,
+    ) -> Call<'_> {
         let mut request = self.client.request(method, url);
         // By this a proxy sends all commands on one show to one command API.
         let show = path
@@ -206,7 +217,8 @@ impl TestApp {
         }
     }
 
-    /// Reads until `holds` says yes; fails after a bounded time.
+    /// Reads until `holds` says yes, whoever is asked: each may have its own copy of the read model, and what is read next comes from any
+    /// of them. Fails after a bounded time. The last answer.
     pub(crate) async fn until(
         &self,
         path: &str,
@@ -214,18 +226,25 @@ impl TestApp {
         holds: impl Fn(&Value) -> bool,
     ) -> Value {
         let end = Instant::now() + PATIENCE;
-        loop {
-            let reply = self.get(path, token).await;
-            if reply.status == 200 && holds(&reply.body) {
-                return reply.body;
+        let mut last = Value::Null;
+        for base in self.system.bases(&Method::GET, path) {
+            loop {
+                let url = format!("{base}{path}");
+                let call = self.call_at(Method::GET, url, path, token, None);
+                let reply = call.send().await;
+                let holds = reply.status == 200 && holds(&reply.body);
+                last = reply.body;
+                if holds {
+                    break;
+                }
+                assert!(
+                    Instant::now() < end,
+                    "gave up waiting on {path} at {base}: {last}"
+                );
+                tokio::task::yield_now().await;
             }
-            assert!(
-                Instant::now() < end,
-                "gave up waiting on {path}: {}",
-                reply.body
-            );
-            tokio::task::yield_now().await;
         }
+        last
     }
 
     /// The processes of a distributed system.

@@ -62,6 +62,12 @@ impl Drop for DataFolder {
     }
 }
 
+/// Whether a call of a cluster is answered from the read model.
+fn is_query(method: &Method, path: &str) -> bool {
+    let elsewhere = ["/v1/audit/", "/v1/waiting-room/", "/v1/me/notifications"];
+    *method == Method::GET && !elsewhere.iter().any(|prefix| path.starts_with(prefix))
+}
+
 impl System {
     pub(super) fn token(&self, role: Role, id: Uuid) -> String {
         match self {
@@ -99,14 +105,20 @@ impl System {
             Self::Distributed(Distributed { cluster, .. }) if path.starts_with("/v1/audit/") => {
                 cluster.url_of("audit")
             }
-            Self::Distributed(Distributed { cluster, .. })
-                if *method == Method::GET
-                    && !path.starts_with("/v1/waiting-room/")
-                    && !path.starts_with("/v1/me/notifications") =>
-            {
+            Self::Distributed(Distributed { cluster, .. }) if is_query(method, path) => {
                 cluster.query_url()
             }
             Self::Distributed(Distributed { cluster, .. }) => cluster.command_url(),
+        }
+    }
+
+    /// Everybody who may answer a call next.
+    pub(super) fn bases(&self, method: &Method, path: &str) -> Vec<String> {
+        match self {
+            Self::Distributed(Distributed { cluster, .. }) if is_query(method, path) => {
+                cluster.query_urls()
+            }
+            Self::Distributed(_) | Self::Embedded(_) => vec![self.base(method, path)],
         }
     }
 

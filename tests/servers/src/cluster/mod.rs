@@ -251,6 +251,11 @@ impl Cluster {
         self.in_turn("query-api")
     }
 
+    /// Each place to ask.
+    pub fn query_urls(&self) -> Vec<String> {
+        self.with_role("query-api").map(Member::url).collect()
+    }
+
     fn in_turn(&self, role: &str) -> String {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let all: Vec<_> = self.with_role(role).collect();
