@@ -91,6 +91,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         refusal(&path, error.inner())
     })?;
     json.end().map_err(|error| refusal(".", &error))?;
+    check_object(bytes)?;
     Ok(value)
 }
 
@@ -114,6 +115,23 @@ fn placed(code: &'static str, detail: String, path: &str, line: usize, column: u
         .with("at", path)
         .with("line", line)
         .with("column", column)
+}
+
+/// Refuses an array in the place of an object: it would be taken for the object's fields, in the order of their declaration.
+fn check_object(bytes: &[u8]) -> Result<(), Problem> {
+    let text = bytes.trim_ascii_start();
+    if text.first() != Some(&b'[') {
+        return Ok(());
+    }
+    let detail = "the body must be a JSON object, and is an array".to_owned();
+    let before = &bytes[..bytes.len() - text.len()];
+    let line = before.split(|byte| *byte == b'\n').count();
+    let column = before
+        .rsplit(|byte| *byte == b'\n')
+        .next()
+        .map_or(0, <[u8]>::len)
+        + 1;
+    Err(placed("invalid_field", detail, ".", line, column))
 }
 
 /// Refuses deep nesting before the parser sees it: skipped values are not bounded by the parser's own limit.
@@ -272,6 +290,13 @@ mod tests {
         assert_eq!(refused("{\"seats\": [}").code(), "malformed_json");
         assert_eq!(refused("{\"seats\": []} x").code(), "malformed_json");
         assert_eq!(refused("").code(), "malformed_json");
+        let problem = refused("\n [[{\"number\": 1}]]");
+        assert_eq!(problem.code(), "invalid_field");
+        let place = (
+            problem.field("line").unwrap(),
+            problem.field("column").unwrap(),
+        );
+        assert_eq!(place, (&2.into(), &2.into()));
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! list, the beacon and the entry. They are made outside, where the secret is; here it is seen to that each entry is drawn once, in order,
 //! and that the stock is never below zero. Where each entry is drawn as it comes, it is drawn in the step that records it.
 
+pub mod chains;
 pub mod command;
 mod drawing;
 mod entries;

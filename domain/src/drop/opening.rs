@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Error, FairDrop, MAX_BEACON_BYTES, MAX_STOCK,
+    chains::{RoundTime, round_time},
     command::Open,
     event::{Beacon, DrawMode, Event},
     probability::Probability,
@@ -12,7 +13,7 @@ use crate::{
     ids::{OrganizerId, ShowId},
     points::{MAX_AMOUNT, Points},
     text::check_text,
-    time::Timestamp,
+    time::{Timestamp, check_year},
 };
 
 /// Longest title.
@@ -102,6 +103,9 @@ impl FairDrop {
             let detail = format!("must be 0 to {MAX_AMOUNT}, is {}", open.price);
             return Err(invalid("price", detail));
         }
+        for (at, instant) in [("opens_at", open.opens_at), ("closes_at", open.closes_at)] {
+            check_year(instant).map_err(|detail| invalid(at, detail))?;
+        }
         if open.closes_at <= open.opens_at || open.closes_at <= now {
             let detail = "must be in the future and after opens_at".to_owned();
             return Err(invalid("closes_at", detail));
@@ -136,5 +140,13 @@ fn check_beacon(open: &Open) -> Result<(), Error> {
     if beacon.round == 0 {
         return Err(invalid("beacon.round", "must be 1 or more".to_owned()));
     }
-    Ok(())
+    // The draw could be computed before entries close, or never: no proof of it would be accepted.
+    let (round, closes_at) = (beacon.round, open.closes_at);
+    let detail = match round_time(&beacon.source, round) {
+        RoundTime::At(at) if at > closes_at => return Ok(()),
+        RoundTime::Unknown => return Ok(()),
+        RoundTime::At(at) => format!("round {round} is published at {at}, not after closes_at"),
+        RoundTime::Never => format!("round {round} is never published"),
+    };
+    Err(invalid("beacon.round", detail))
 }

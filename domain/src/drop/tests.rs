@@ -44,11 +44,28 @@ fn on_entry() -> Open {
 fn with_beacon() -> Open {
     Open {
         beacon: Some(Beacon {
-            source: "drand quicknet".to_owned(),
+            source: "the evening news".to_owned(),
             round: 9,
         }),
         ..terms()
     }
+}
+
+/// A drop that waits for this round of a beacon whose times are known.
+fn with_round(round: u64) -> Open {
+    Open {
+        beacon: Some(Beacon {
+            source: "Drand quicknet".to_owned(),
+            round,
+        }),
+        ..terms()
+    }
+}
+
+/// The last round of that beacon that is published by `time`.
+fn round_at(time: Timestamp) -> u64 {
+    let since = time.timestamp() - 1_692_803_367;
+    u64::try_from(since / 3 + 1).unwrap()
 }
 
 fn entrant(n: u128) -> Entrant {
@@ -160,6 +177,23 @@ fn opens_once_with_terms_that_can_be_kept() {
             },
         ),
         (
+            "opens_at",
+            Open {
+                opens_at: "-0001-12-31T00:00:00Z".parse().unwrap(),
+                ..terms()
+            },
+        ),
+        (
+            "closes_at",
+            Open {
+                closes_at: "+10000-01-01T00:00:00Z".parse().unwrap(),
+                ..terms()
+            },
+        ),
+        ("beacon.round", with_round(0)),
+        ("beacon.round", with_round(u64::MAX)),
+        ("beacon.round", with_round(round_at(terms().closes_at))),
+        (
             "beacon",
             Open {
                 draw: DrawMode::OnEntry,
@@ -174,6 +208,12 @@ fn opens_once_with_terms_that_can_be_kept() {
             "{at_field}: {refused:?}"
         );
     }
+}
+
+#[test]
+fn a_beacon_that_is_published_after_the_close_is_waited_for() {
+    let after = round_at(terms().closes_at) + 1;
+    Life::opened(with_round(after));
 }
 
 #[test]

@@ -2,20 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use chrono::Datelike;
-
 use super::{Error, Show, command::Schedule};
 use crate::{
     ids::CustomerId,
     points::{MAX_AMOUNT, Points},
-    time::Timestamp,
+    time::{Timestamp, check_year},
     waiting_room,
 };
 
 /// Longest hold: beyond an hour it is a reservation without payment.
 pub const MAX_HOLD_SECONDS: u32 = 3_600;
-/// Last year that RFC 3339 can write; the first is 0.
-const LAST_YEAR: i32 = 9_999;
 /// Largest limit per customer; with it one hold stays far below the size of an event.
 pub const MAX_PLACES_PER_CUSTOMER: u32 = 100;
 
@@ -99,9 +95,8 @@ fn check_years(schedule: &Schedule) -> Result<(), Error> {
         ("off_sale_at", schedule.off_sale_at),
     ];
     for (at, instant) in instants {
-        if instant.is_some_and(|instant| !(0..=LAST_YEAR).contains(&instant.year())) {
-            let detail = format!("must be in the years 0000 to {LAST_YEAR}, in UTC");
-            return Err(Error::Invalid { at, detail });
+        if let Some(instant) = instant {
+            check_year(instant).map_err(|detail| Error::Invalid { at, detail })?;
         }
     }
     Ok(())

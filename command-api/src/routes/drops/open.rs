@@ -34,7 +34,7 @@ pub(crate) struct NewDrop {
     /// A decimal above 0, at most 1, with up to 18 digits behind the point.
     #[schema(example = "0.05")]
     win_probability: String,
-    /// What a winner pays, in points: 0 or more.
+    /// What a winner pays, in points: 0 to 1,000,000,000.
     price: Points,
     /// First instant at which an entry is accepted.
     opens_at: DateTime<Utc>,
@@ -45,8 +45,7 @@ pub(crate) struct NewDrop {
     draw: DrawMode,
     /// A public value that appears after entries close; only with `at_close`.
     #[serde(default)]
-    #[schema(value_type = Option<NewBeacon>)]
-    beacon: Option<Beacon>,
+    beacon: Option<NewBeacon>,
     /// The show whose waiting room stands before it.
     #[serde(default)]
     #[schema(value_type = Option<Uuid>)]
@@ -63,13 +62,13 @@ pub(crate) enum NewDropDraw {
 }
 
 /// A public value that nobody can know before entries close.
-#[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "describes the domain's type")]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct NewBeacon {
     /// Who publishes it, 1 to 200 bytes.
     #[schema(example = "drand quicknet")]
     source: String,
-    /// Which of its values, 1 or more.
+    /// Which of its values, 1 or more; where it is known when it is published (`drand quicknet`, `drand default`), one later than `closes_at`.
     round: u64,
 }
 
@@ -162,7 +161,10 @@ fn open(body: NewDrop, organizer_id: OrganizerId, secret: &crate::key_store::Key
         opens_at: body.opens_at.trunc_subsecs(6),
         closes_at: body.closes_at.trunc_subsecs(6),
         draw: body.draw,
-        beacon: body.beacon,
+        beacon: body.beacon.map(|beacon| Beacon {
+            source: beacon.source,
+            round: beacon.round,
+        }),
         show_id: body.show_id,
         commitment: fairness::commitment(secret),
     }

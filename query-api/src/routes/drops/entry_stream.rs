@@ -5,7 +5,7 @@ use std::{convert::Infallible, time::Duration};
 use axum::{
     body::Body,
     extract::State,
-    http::{HeaderMap, HeaderValue, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -49,6 +49,7 @@ const PREAMBLE: &str = "retry: 1000\n\n";
     ),
     responses(
         (status = 200, description = "Server-sent events", body = EntryView, content_type = "text/event-stream"),
+        (status = 204, description = "`Last-Event-ID` is the result's: there is nothing more to come"),
         (status = 400, description = "A parameter is malformed", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "No valid token", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "Another role is needed", body = ProblemBody, content_type = "application/problem+json"),
@@ -69,6 +70,10 @@ pub(crate) async fn entry_stream(
     let following = state.entries.follow(drop, entry);
     let first = own_entry(&state, at_least, drop, entry, principal.id).await?;
     let seen = headers.get("last-event-id");
+    // Who has seen the result need not come back: after this answer an `EventSource` doesn't.
+    if first.value.is_final && seen.is_some_and(|seen| *seen == first.value.mark()) {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
     let follower = Follower {
         seen: seen.and_then(|id| Some(id.to_str().ok()?.to_owned())),
         known: Some(first),
@@ -162,7 +167,7 @@ impl Follower {
     /// The entry as an event, unless the client has seen it.
     fn news(&mut self, entry: &EntryView) -> Option<Bytes> {
         self.has_ended = entry.is_final;
-        let mark = format!("{}.{}", entry.status, u8::from(entry.is_final));
+        let mark = entry.mark();
         if self.seen.as_ref() == Some(&mark) {
             return None;
         }

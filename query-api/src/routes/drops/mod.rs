@@ -82,6 +82,13 @@ impl EntryView {
     }
 }
 
+impl EntryView {
+    /// Names how it stands, in a stream.
+    fn mark(&self) -> String {
+        format!("{}.{}", self.status, u8::from(self.is_final))
+    }
+}
+
 /// A customer's own entry of this drop, as it stands at a position or later.
 async fn own_entry(
     state: &AppState,
