@@ -1,6 +1,12 @@
 //! The waiting rooms with the log behind them: what the store does not know is opened, numbers are fetched, receipts are taken back.
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex as StdMutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -65,6 +71,17 @@ pub struct Rooms {
     store: Arc<dyn WaitingRoom>,
     /// Held by who opens a room or fetches numbers: the others find it done.
     opening: Arc<Mutex<()>>,
+    blocks: Arc<StdMutex<HashMap<ShowId, Arc<Blocks>>>>,
+}
+
+/// What this process knows of a show's blocks of numbers.
+#[derive(Debug, Default)]
+struct Blocks {
+    /// How often it has given the store one: a crowd that finds no numbers waits for one fetch, not for one each.
+    fetched: AtomicU64,
+    /// Held while numbers are fetched. The last number of a block that is set aside and not given to the store yet, so that the log holds nobody up when the store runs out.
+    /// Another process may have given it since: then the store refuses it, and at worst the numbers stay unused.
+    spare: Mutex<Option<u64>>,
 }
 
 /// What a show says of its room.
@@ -82,6 +99,7 @@ impl Rooms {
             keys,
             store,
             opening: Arc::default(),
+            blocks: Arc::default(),
         }
     }
 
@@ -296,10 +314,33 @@ impl Rooms {
         Ok(self.store.open(show, &opening).await?)
     }
 
+    /// Gives the store a block behind `after`, unless that was done while this call waited; then sets the next one aside.
     async fn fetch_numbers(&self, show: ShowId, after: u64) -> Result<(), Error> {
-        let _opening = self.opening.lock().await;
-        let last = self.reserve(show, after, Reason::UsedUp).await?;
-        Ok(self.store.grant(show, last - BLOCK + 1, last).await?)
+        let blocks = {
+            let mut blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
+            blocks.entry(show).or_default().clone()
+        };
+        let fetched = blocks.fetched.load(Ordering::Acquire);
+        let mut spare = blocks.spare.lock().await;
+        if blocks.fetched.load(Ordering::Acquire) != fetched {
+            return Ok(());
+        }
+        let last = match spare.take().filter(|last| *last > after) {
+            Some(last) => last,
+            None => self.reserve(show, after, Reason::UsedUp).await?,
+        };
+        self.store.grant(show, last - BLOCK + 1, last).await?;
+        blocks.fetched.fetch_add(1, Ordering::AcqRel);
+        drop(spare);
+        let rooms = self.clone();
+        tokio::spawn(async move {
+            let mut spare = blocks.spare.lock().await;
+            if spare.is_none() {
+                // Where it fails, whoever finds the store without numbers next tries again, and says why.
+                *spare = rooms.reserve(show, last, Reason::UsedUp).await.ok();
+            }
+        });
+        Ok(())
     }
 
     /// Sets a block behind `after` aside, unless another has; the last number set aside.
