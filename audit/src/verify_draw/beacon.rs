@@ -10,9 +10,14 @@ use super::{
     arithmetic::{bytes_of_any, hex},
 };
 
+/// Longest value and longest signature that a drop takes, in bytes (decision 0031).
+const MAX_VALUE_BYTES: usize = 256;
+/// Longest name of a source that a drop takes, in bytes.
+const MAX_SOURCE_BYTES: usize = 200;
+
 /// A beacon whose rounds are known to fall at certain times.
 struct Chain {
-    /// How drops name it.
+    /// How drops name it, in lower case.
     source: &'static str,
     /// When its first round fell, seconds since 1970.
     genesis: i64,
@@ -34,30 +39,103 @@ const CHAINS: [Chain; 2] = [
     },
 ];
 
-/// When a round falls, where that is known.
-fn time_of(source: &str, round: u64) -> Option<DateTime<Utc>> {
-    let chain = CHAINS.iter().find(|chain| chain.source == source)?;
-    let rounds = i64::try_from(round).ok()?.checked_sub(1)?;
-    let after = TimeDelta::try_seconds(rounds.checked_mul(chain.period)?)?;
-    DateTime::from_timestamp(chain.genesis, 0)?.checked_add_signed(after)
+impl Chain {
+    /// The one that is meant: a blank or a capital more makes no other beacon, or a known one could pass for unknown.
+    fn named(source: &str) -> Option<&'static Self> {
+        let source = source.trim().to_lowercase();
+        CHAINS.iter().find(|chain| chain.source == source)
+    }
+
+    /// When a round falls; `None`: later than any time that can be told.
+    fn time_of(&self, round: u64) -> Option<DateTime<Utc>> {
+        let rounds = i64::try_from(round).ok()?.checked_sub(1)?;
+        let after = TimeDelta::try_seconds(rounds.checked_mul(self.period)?)?;
+        DateTime::from_timestamp(self.genesis, 0)?.checked_add_signed(after)
+    }
+}
+
+/// Whether a drop would have taken this text.
+fn is_text(text: &str, max: usize) -> bool {
+    !text.trim().is_empty() && text.len() <= max && !text.contains('\0')
 }
 
 impl Check<'_> {
-    /// The beacon, where there is one.
+    /// What the draw rests on, and the beacon, where there is one.
     pub(super) fn beacon(&mut self) {
+        self.fairness();
         let Some(beacon) = &self.proof.beacon else {
             return;
         };
+        for (what, text, max) in [
+            ("source", Some(&beacon.source), MAX_SOURCE_BYTES),
+            ("value", Some(&beacon.value), MAX_VALUE_BYTES),
+            ("signature", beacon.signature.as_ref(), MAX_VALUE_BYTES),
+        ] {
+            if text.is_some_and(|text| !is_text(text, max)) {
+                self.find(format!(
+                    "the beacon's {what} is no text of 1 to {max} bytes"
+                ));
+            }
+        }
         if let Some(signature) = &beacon.signature {
             let signed = bytes_of_any(signature).map(|bytes| hex(digest(&SHA256, &bytes).as_ref()));
             if signed.as_ref() != Some(&beacon.value) {
                 self.find("the beacon's value is not the SHA-256 of its signature");
             }
         }
-        let Some(at) = time_of(&beacon.source, beacon.round) else {
+        if self
+            .proof
+            .sealed_at
+            .is_some_and(|sealed| beacon.recorded_at < sealed)
+        {
+            self.find("the beacon's value was told before the list was sealed");
+        }
+        self.round();
+    }
+
+    fn fairness(&mut self) {
+        let proof = self.proof;
+        match proof.fairness.as_str() {
+            "beacon" if proof.beacon.is_none() => {
+                self.find("the draw is said to rest on a beacon, and there is none");
+            }
+            "beacon" | "operator-trusted" => {}
+            other => self.find(format!("{other:?} is nothing that a draw can rest on")),
+        }
+        // Who wins is told before there is a list, and a beacon could only come after that.
+        if proof.draw == "on_entry" && (proof.beacon.is_some() || proof.fairness == "beacon") {
+            self.find("what is drawn on entry has no beacon to rest on");
+        }
+    }
+
+    /// That nobody knew the value before the list was sealed.
+    fn round(&mut self) {
+        let Some(beacon) = &self.proof.beacon else {
             return;
         };
-        let round = format!("round {} of {}", beacon.round, beacon.source);
+        let round = format!("round {} of {:?}", beacon.round, beacon.source);
+        if beacon.round == 0 {
+            self.find(format!("there is no {round}: the first is 1"));
+        }
+        // A drop's clock never goes back, but it may stand: of a list and a value of one instant nothing tells which was first.
+        if self.proof.fairness == "beacon" && self.proof.sealed_at == Some(beacon.recorded_at) {
+            self.note(
+                "the beacon's value was told at the very instant of the seal: the times do not tell which came first",
+            );
+        }
+        let Some(chain) = Chain::named(&beacon.source) else {
+            self.note(format!(
+                "this program does not know when the rounds of {:?} fall: check by yourself that {round} came after the list was sealed",
+                beacon.source
+            ));
+            return;
+        };
+        let Some(at) = chain.time_of(beacon.round) else {
+            self.find(format!(
+                "{round} is centuries away: it was not there yet, so the value can't be its own"
+            ));
+            return;
+        };
         if self.proof.sealed_at.is_none_or(|sealed| sealed >= at) {
             self.find(format!(
                 "{round} was known at {at}, before the list was sealed"

@@ -32,6 +32,8 @@ pub struct Report {
     pub stock: u32,
     /// The entry that was asked for.
     pub entry: Option<EntryReport>,
+    /// What is not wrong, but left to whoever checks.
+    pub notes: Vec<String>,
     /// What is wrong; at most 100.
     pub findings: Vec<String>,
 }
@@ -80,6 +82,9 @@ impl fmt::Display for Report {
             let lot = entry.lot.as_deref().unwrap_or("-");
             let result = entry.result.as_deref().unwrap_or("not in the list");
             writeln!(f, "your entry  {}: lot {lot}, {result}", entry.entry_id)?;
+        }
+        for note in &self.notes {
+            writeln!(f, "NOTE        {note}")?;
         }
         for finding in &self.findings {
             writeln!(f, "FINDING     {finding}")?;

@@ -1,5 +1,7 @@
 //! A published proof is accepted; one that anything was done to is not.
 
+mod beacon;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -121,43 +123,6 @@ fn a_dropped_entry_is_refused() {
     proof["list"].as_array_mut().unwrap().remove(number);
     proof["entries"] = json!(proof["list"].as_array().unwrap().len());
     refused(&proof, "its root is another");
-}
-
-#[test]
-fn a_swapped_beacon_is_refused() {
-    let mut proof = published();
-    proof["beacon"]["value"] = json!("another value");
-    refused(&proof, "the lot of entry");
-    let mut early = published();
-    early["beacon"]["recorded_at"] = json!("2020-01-01T00:00:00Z");
-    refused(&early, "before the list was sealed");
-}
-
-#[test]
-fn a_value_that_was_not_signed_is_refused() {
-    let mut proof = published();
-    proof["beacon"]["signature"] = json!("5e".repeat(48));
-    refused(&proof, "not the SHA-256 of its signature");
-    let value = hex(digest(&SHA256, &[0x5e; 48]).as_ref());
-    proof["beacon"]["value"] = json!(value);
-    let report = check(&proof);
-    assert!(!report.to_string().contains("SHA-256"), "{report}");
-    proof["beacon"]["signature"] = json!("5E");
-    refused(&proof, "not the SHA-256 of its signature");
-}
-
-#[test]
-fn a_round_that_was_known_before_the_list_was_sealed_is_refused() {
-    let mut proof = published();
-    proof["beacon"]["source"] = json!("drand quicknet");
-    // 2026-02-11T09:49:24Z: long before the list was sealed.
-    proof["beacon"]["round"] = json!(26_000_000);
-    refused(&proof, "before the list was sealed");
-    // 2026-12-01T10:02:06Z: behind the seal at 10:00:00, and told a second later.
-    proof["beacon"]["round"] = json!(34_438_654);
-    assert_eq!(check(&proof).findings, Vec::<String>::new());
-    proof["beacon"]["round"] = json!(34_438_655);
-    refused(&proof, "before there was one");
 }
 
 #[test]
