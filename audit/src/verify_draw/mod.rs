@@ -120,9 +120,12 @@ impl<'a> Check<'a> {
             ("commitment", &expected.commitment, &proof.commitment),
             ("root", &expected.root, &proof.root),
         ] {
-            if let Some(published) = published.as_ref().filter(|text| *text != proved) {
+            if let Some(published) = published
+                .as_ref()
+                .filter(|text| !text.eq_ignore_ascii_case(proved))
+            {
                 self.find(format!(
-                    "the {what} was published as {published}, the proof has {proved}"
+                    "the {what} was published as {published:?}, the proof has {proved:?}"
                 ));
             }
         }
@@ -168,7 +171,7 @@ impl<'a> Check<'a> {
         for (entry, lot) in self.proof.list.iter().zip(&lots) {
             if entry.lot != format!("{lot:016x}") {
                 self.find(format!(
-                    "the lot of entry {} is {lot:016x}, the proof has {}",
+                    "the lot of entry {} is {lot:016x}, the proof has {:?}",
                     entry.id, entry.lot
                 ));
             }
@@ -216,9 +219,10 @@ impl<'a> Check<'a> {
         }
         for (entry, place) in list.iter().zip(place) {
             if entry.place != place {
+                let [told, place] = [entry.place, place].map(in_words);
                 findings.push(format!(
-                    "entry {} has place {:?} among the winning lots, not {place:?}",
-                    entry.id, entry.place
+                    "entry {} has {told} among the winning lots, not {place}",
+                    entry.id
                 ));
             }
             if place.is_none() && entry.result != "lost" {
@@ -259,7 +263,7 @@ impl<'a> Check<'a> {
             title: proof.title.clone(),
             draw: proof.draw.clone(),
             fairness: proof.fairness.clone(),
-            beacon: beacon.map(|b| format!("{}, round {}: {}", b.source, b.round, b.value)),
+            beacon: beacon.map(|b| format!("{:?}, round {}: {:?}", b.source, b.round, b.value)),
             commitment: proof.commitment.clone(),
             root: proof.root.clone(),
             entries: proof.list.len(),
@@ -271,6 +275,10 @@ impl<'a> Check<'a> {
             findings: self.findings,
         }
     }
+}
+
+fn in_words(place: Option<u32>) -> String {
+    place.map_or_else(|| "no place".to_owned(), |place| format!("place {place}"))
 }
 
 /// What is committed to, of a secret in hexadecimal.

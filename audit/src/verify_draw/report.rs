@@ -16,7 +16,7 @@ pub struct Report {
     pub draw: String,
     /// `beacon` or `operator-trusted`.
     pub fairness: String,
-    /// Where the beacon's value is published, and which one it is: to be compared by whoever checks.
+    /// Where the beacon's value is published, and which one it is, both quoted: to be compared by whoever checks.
     pub beacon: Option<String>,
     /// What was committed to before entries opened: to be compared with what was published then.
     pub commitment: String,
@@ -61,9 +61,13 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "drop        {} ({:?})", self.drop_id, self.title)?;
-        writeln!(f, "drawn       {}, {}", self.draw, self.fairness)?;
-        writeln!(f, "commitment  {}", self.commitment)?;
-        writeln!(f, "root        {}", self.root)?;
+        // Texts of the file are escaped, lest they move the cursor and conceal what was found.
+        let [draw, fairness, commitment, root] =
+            [&self.draw, &self.fairness, &self.commitment, &self.root]
+                .map(|text| text.escape_debug());
+        writeln!(f, "drawn       {draw}, {fairness}")?;
+        writeln!(f, "commitment  {commitment}")?;
+        writeln!(f, "root        {root}")?;
         if let Some(beacon) = &self.beacon {
             writeln!(f, "beacon      {beacon}")?;
         }
@@ -81,6 +85,7 @@ impl fmt::Display for Report {
         if let Some(entry) = &self.entry {
             let lot = entry.lot.as_deref().unwrap_or("-");
             let result = entry.result.as_deref().unwrap_or("not in the list");
+            let result = result.escape_debug();
             writeln!(f, "your entry  {}: lot {lot}, {result}", entry.entry_id)?;
         }
         for note in &self.notes {

@@ -126,6 +126,58 @@ fn a_dropped_entry_is_refused() {
 }
 
 #[test]
+fn texts_of_the_file_move_no_cursor() {
+    let escape = "\u{1b}[2J\u{9b}A\u{202e}\r";
+    let mut proof = published();
+    for field in ["title", "draw", "fairness", "commitment", "root"] {
+        proof[field] = json!(escape);
+    }
+    proof["format"] = json!(escape);
+    proof["win_probability"] = json!(escape);
+    for field in ["source", "value", "signature"] {
+        proof["beacon"][field] = json!(escape);
+    }
+    let own = proof["list"][0][0].as_str().unwrap().parse().unwrap();
+    (proof["list"][0][1], proof["list"][0][3]) = (json!(escape), json!(escape));
+    let expected = Expected {
+        entry: Some(own),
+        commitment: Some("c0".to_owned()),
+        root: Some("a0".to_owned()),
+    };
+    for probability in [escape, "0.5"] {
+        proof["win_probability"] = json!(probability);
+        let report = verify_draw(proof.to_string().as_bytes(), &expected).unwrap();
+        let text = report.to_string();
+        let is_plain = |c: char| c == '\n' || c == ' ' || c.is_ascii_graphic();
+        assert!(text.chars().all(is_plain), "{text:?}");
+    }
+}
+
+#[test]
+fn hexadecimal_may_be_in_capitals() {
+    let proof = published();
+    let capitals = |field: &str| Some(proof[field].as_str().unwrap().to_uppercase());
+    let expected = Expected {
+        commitment: capitals("commitment"),
+        root: capitals("root"),
+        ..Expected::default()
+    };
+    let report = verify_draw(PUBLISHED.as_bytes(), &expected).unwrap();
+    assert!(report.is_clean(), "{report}");
+}
+
+#[test]
+fn places_are_told_in_words() {
+    let mut proof = published();
+    let winner = result_of(&proof, "won")[0].0;
+    let place = proof["list"][winner][2].take();
+    refused(
+        &proof,
+        &format!("has no place among the winning lots, not place {place}"),
+    );
+}
+
+#[test]
 fn a_moved_winner_is_refused() {
     let mut proof = published();
     let (one, two) = (result_of(&proof, "won")[0].0, result_of(&proof, "won")[1].0);
