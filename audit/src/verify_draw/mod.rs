@@ -11,6 +11,7 @@ mod arithmetic;
 mod beacon;
 mod proof;
 mod report;
+mod terms;
 #[cfg(test)]
 mod tests;
 
@@ -56,6 +57,8 @@ pub fn verify_draw(proof: impl Read, expected: &Expected) -> Result<Report, Unre
     let proof = proof::read(proof)?;
     let mut check = Check::new(&proof);
     check.commitments(expected);
+    check.times();
+    check.price();
     check.beacon();
     check.list();
     check.lots();

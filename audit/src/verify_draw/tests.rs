@@ -1,6 +1,7 @@
 //! A published proof is accepted; one that anything was done to is not.
 
 mod beacon;
+mod terms;
 
 use serde_json::{Value, json};
 
