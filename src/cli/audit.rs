@@ -186,6 +186,9 @@ pub struct VerifyDraw {
     /// The root as it was published when the drop closed
     #[arg(long, value_name = "HEX")]
     pub root: Option<String>,
+    /// The drop as it was announced: what `GET /v1/drops/{id}` answered while it was open
+    #[arg(long, value_name = "FILE")]
+    pub announced: Option<PathBuf>,
 }
 
 /// `frontrow audit seal`.

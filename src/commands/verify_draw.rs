@@ -3,11 +3,12 @@
 use std::{
     fs::File,
     io::{self, Read},
+    path::Path,
     process::ExitCode,
 };
 
 use anyhow::Context;
-use audit::verify_draw::{Expected, verify_draw};
+use audit::verify_draw::{Announced, Expected, verify_draw};
 
 use super::print;
 use crate::cli::{Output, VerifyDraw};
@@ -20,13 +21,14 @@ pub(super) fn run(args: &VerifyDraw, output: Output) -> anyhow::Result<ExitCode>
     let proof: Box<dyn Read> = if path.as_os_str() == "-" {
         Box::new(io::stdin())
     } else {
-        let file = File::open(path);
-        Box::new(file.with_context(|| format!("{} can't be opened", path.display()))?)
+        Box::new(open(path)?)
     };
+    let announced = args.announced.as_deref().map(announced).transpose()?;
     let expected = Expected {
         entry: args.entry,
         commitment: args.commitment.clone(),
         root: args.root.clone(),
+        announced,
     };
     let report = verify_draw(proof, &expected);
     let report = report.with_context(|| format!("{} can't be checked", path.display()))?;
@@ -39,4 +41,13 @@ pub(super) fn run(args: &VerifyDraw, output: Output) -> anyhow::Result<ExitCode>
     } else {
         ExitCode::from(FINDINGS)
     })
+}
+
+fn open(path: &Path) -> anyhow::Result<File> {
+    File::open(path).with_context(|| format!("{} can't be opened", path.display()))
+}
+
+fn announced(path: &Path) -> anyhow::Result<Announced> {
+    let announced = Announced::read(open(path)?);
+    announced.with_context(|| format!("{} is no drop that was announced", path.display()))
 }

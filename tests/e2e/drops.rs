@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use audit::verify_draw::{Expected, verify_draw};
+use audit::verify_draw::{Announced, Expected, verify_draw};
 use chrono::TimeDelta;
 use edge::auth::Role;
 use futures::StreamExt;
@@ -154,10 +154,13 @@ async fn a_drop_is_drawn_paid_and_proved(app: TestApp) {
 /// Checks the published proof as a fan does.
 async fn prove(app: &TestApp, drop: &Drop, entry: &Value, root: Option<&str>) {
     let proof = drop.proof(app).await;
+    // Of what is shown of a drop, the terms are the same to the end.
+    let shown = app.get(&drop.path(), "").await.expect(200).to_string();
     let expected = Expected {
         entry: Some(entry["entry_id"].as_str().unwrap().parse().unwrap()),
         commitment: drop.opened["commitment"].as_str().map(str::to_owned),
         root: root.map(str::to_owned),
+        announced: Some(Announced::read(shown.as_bytes()).unwrap()),
     };
     let report = verify_draw(proof.as_bytes(), &expected).unwrap();
     assert!(report.is_clean(), "{report}");

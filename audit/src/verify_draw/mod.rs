@@ -7,6 +7,7 @@
 //!
 //! Deliberately not the code that draws: what decides must not be what checks it.
 
+mod announced;
 mod arithmetic;
 mod beacon;
 mod proof;
@@ -24,7 +25,10 @@ use aws_lc_rs::{
 use uuid::Uuid;
 
 pub(crate) use self::arithmetic::threshold;
-pub use self::report::{EntryReport, Report};
+pub use self::{
+    announced::{Announced, Illegible},
+    report::{EntryReport, Report},
+};
 use self::{
     arithmetic::{bytes_of, hex},
     proof::Proof,
@@ -47,6 +51,8 @@ pub struct Expected {
     pub commitment: Option<String>,
     /// The root as it was published at the close.
     pub root: Option<String>,
+    /// The terms as they were announced.
+    pub announced: Option<Announced>,
 }
 
 /// Checks a proof.
@@ -57,6 +63,7 @@ pub fn verify_draw(proof: impl Read, expected: &Expected) -> Result<Report, Unre
     let proof = proof::read(proof)?;
     let mut check = Check::new(&proof);
     check.commitments(expected);
+    check.announcement(expected.announced.as_ref());
     check.times();
     check.price();
     check.beacon();

@@ -1,5 +1,6 @@
 //! A published proof is accepted; one that anything was done to is not.
 
+mod announced;
 mod beacon;
 mod terms;
 
@@ -144,6 +145,7 @@ fn texts_of_the_file_move_no_cursor() {
         entry: Some(own),
         commitment: Some("c0".to_owned()),
         root: Some("a0".to_owned()),
+        ..Expected::default()
     };
     for probability in [escape, "0.5"] {
         proof["win_probability"] = json!(probability);
