@@ -3,7 +3,7 @@
 //! Who signed is not checked here: that takes the beacon's public key and its own program (decision 0038 says how).
 
 use aws_lc_rs::digest::{SHA256, digest};
-use chrono::{DateTime, TimeDelta, Utc};
+use domain::drop::chains::{RoundTime, round_time};
 
 use super::{
     Check,
@@ -14,45 +14,6 @@ use super::{
 const MAX_VALUE_BYTES: usize = 256;
 /// Longest name of a source that a drop takes, in bytes.
 const MAX_SOURCE_BYTES: usize = 200;
-
-/// A beacon whose rounds are known to fall at certain times.
-struct Chain {
-    /// How drops name it, in lower case.
-    source: &'static str,
-    /// When its first round fell, seconds since 1970.
-    genesis: i64,
-    /// Seconds from one round to the next.
-    period: i64,
-}
-
-/// Those of the League of Entropy, by what `/info` says of each; they never change.
-const CHAINS: [Chain; 2] = [
-    Chain {
-        source: "drand quicknet",
-        genesis: 1_692_803_367,
-        period: 3,
-    },
-    Chain {
-        source: "drand default",
-        genesis: 1_595_431_050,
-        period: 30,
-    },
-];
-
-impl Chain {
-    /// The one that is meant: a blank or a capital more makes no other beacon, or a known one could pass for unknown.
-    fn named(source: &str) -> Option<&'static Self> {
-        let source = source.trim().to_lowercase();
-        CHAINS.iter().find(|chain| chain.source == source)
-    }
-
-    /// When a round falls; `None`: later than any time that can be told.
-    fn time_of(&self, round: u64) -> Option<DateTime<Utc>> {
-        let rounds = i64::try_from(round).ok()?.checked_sub(1)?;
-        let after = TimeDelta::try_seconds(rounds.checked_mul(self.period)?)?;
-        DateTime::from_timestamp(self.genesis, 0)?.checked_add_signed(after)
-    }
-}
 
 /// Whether a drop would have taken this text.
 fn is_text(text: &str, max: usize) -> bool {
@@ -123,18 +84,21 @@ impl Check<'_> {
                 "the beacon's value was told at the very instant of the seal: the times do not tell which came first",
             );
         }
-        let Some(chain) = Chain::named(&beacon.source) else {
-            self.note(format!(
-                "this program does not know when the rounds of {:?} fall: check by yourself that {round} came after the list was sealed",
-                beacon.source
-            ));
-            return;
-        };
-        let Some(at) = chain.time_of(beacon.round) else {
-            self.find(format!(
-                "{round} is centuries away: it was not there yet, so the value can't be its own"
-            ));
-            return;
+        let at = match round_time(&beacon.source, beacon.round) {
+            RoundTime::At(at) => at,
+            RoundTime::Never => {
+                self.find(format!(
+                    "{round} is centuries away: it was not there yet, so the value can't be its own"
+                ));
+                return;
+            }
+            RoundTime::Unknown => {
+                self.note(format!(
+                    "this program does not know when the rounds of {:?} fall: check by yourself that {round} came after the list was sealed",
+                    beacon.source
+                ));
+                return;
+            }
         };
         if self.proof.sealed_at.is_none_or(|sealed| sealed >= at) {
             self.find(format!(

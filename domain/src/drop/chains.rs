@@ -41,11 +41,8 @@ pub enum RoundTime {
 
 /// When round `round` of the beacon named `source` falls. Names count without regard to case and to spaces around them.
 pub fn round_time(source: &str, round: u64) -> RoundTime {
-    let source = source.trim();
-    let chain = CHAINS
-        .iter()
-        .find(|chain| chain.source.eq_ignore_ascii_case(source));
-    let Some(chain) = chain else {
+    let source = source.trim().to_lowercase();
+    let Some(chain) = CHAINS.iter().find(|chain| chain.source == source) else {
         return RoundTime::Unknown;
     };
     let time = || {
