@@ -58,7 +58,11 @@ pub(in super::super) async fn run(scene: &mut Scene, size: Size) -> anyhow::Resu
         hall: hall.clone(),
     });
     let all = hall.seats.len() as u64;
-    let pace = Pace::of(size.rate, all * RIVALS);
+    // The hall is sold out only once everybody was served, however long a slow machine takes.
+    let pace = Pace {
+        overtime: std::time::Duration::from_mins(1),
+        ..Pace::of(size.rate, all * RIVALS)
+    };
     let (_, measured) = play(fans.collect(), pace, "customers").await?;
     let path = format!("/v1/shows/{}", hall.show);
     let show = scene
