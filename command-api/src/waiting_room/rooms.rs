@@ -69,7 +69,7 @@ pub struct Rooms {
     core: Core,
     keys: Arc<dyn KeyStore>,
     store: Arc<dyn WaitingRoom>,
-    /// Held by who opens a room or fetches numbers: the others find it done.
+    /// Held by who opens a room: the others find it done.
     opening: Arc<Mutex<()>>,
     blocks: Arc<StdMutex<HashMap<ShowId, Arc<Blocks>>>>,
 }
@@ -79,8 +79,9 @@ pub struct Rooms {
 struct Blocks {
     /// How often it has given the store one: a crowd that finds no numbers waits for one fetch, not for one each.
     fetched: AtomicU64,
-    /// Held while numbers are fetched. The last number of a block that is set aside and not given to the store yet, so that the log holds nobody up when the store runs out.
-    /// Another process may have given it since: then the store refuses it, and at worst the numbers stay unused.
+    /// Held while numbers are fetched. The last number of a block that is set aside and not given to the store yet, so that the log holds
+    /// nobody up when the store runs out. Another process may have given it since: then the store refuses it, and at worst the numbers
+    /// stay unused.
     spare: Mutex<Option<u64>>,
 }
 
@@ -332,14 +333,12 @@ impl Rooms {
         self.store.grant(show, last - BLOCK + 1, last).await?;
         blocks.fetched.fetch_add(1, Ordering::AcqRel);
         drop(spare);
-        let rooms = self.clone();
-        tokio::spawn(async move {
-            let mut spare = blocks.spare.lock().await;
-            if spare.is_none() {
-                // Where it fails, whoever finds the store without numbers next tries again, and says why.
-                *spare = rooms.reserve(show, last, Reason::UsedUp).await.ok();
-            }
-        });
+        // Those who waited come first: of a whole block, this call alone waits for the log.
+        let mut spare = blocks.spare.lock().await;
+        if spare.is_none() {
+            // Where it fails, whoever finds the store without numbers next tries again, and says why.
+            *spare = self.reserve(show, last, Reason::UsedUp).await.ok();
+        }
         Ok(())
     }
 
