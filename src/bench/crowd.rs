@@ -29,6 +29,8 @@ use crate::{
 
 /// Time after the last call for those that are late.
 const OVERTIME: Duration = Duration::from_secs(1);
+/// The same for what ends only once everybody was served, however slow the machine.
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 /// A whole journey, counted beside the calls that it consists of.
 pub(super) const JOURNEY: &str = "journey";
 /// How often the progress is shown.

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::super::{
     Size,
-    crowd::{Meter, Pace, User, number, play, served},
+    crowd::{Meter, PATIENCE, Pace, User, number, play, served},
     line::{Line, Side, own},
     machine::Machine,
     report::{Figure, Finding, Report},
@@ -30,8 +30,6 @@ const SOONEST: Duration = Duration::from_secs(1);
 const LATEST: Duration = Duration::from_secs(20);
 /// Most customers inside at a time that a room allows.
 const MAX_ACTIVE: u32 = 100_000;
-/// The room may take so long beyond what the rate says.
-const OVERTIME: Duration = Duration::from_mins(1);
 
 /// What became of the guests.
 #[derive(Default)]
@@ -90,7 +88,7 @@ pub(in super::super) async fn run(
     });
     let everybody = size.users as u64;
     let pace = Pace {
-        overtime: Duration::from_secs(everybody / u64::from(admit)) + OVERTIME,
+        overtime: Duration::from_secs(everybody / u64::from(admit)) + PATIENCE,
         ..Pace::of(size.rate, everybody)
     };
     let (_, measured) = play(ushers.collect(), pace, "customers entered").await?;

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::super::{
     Size,
-    crowd::{Meter, Pace, User, number, play, served},
+    crowd::{Meter, PATIENCE, Pace, User, number, play, served},
     line::{Line, Wish},
     machine::Machine,
     report::{Figure, Finding, Report},
@@ -58,9 +58,8 @@ pub(in super::super) async fn run(scene: &mut Scene, size: Size) -> anyhow::Resu
         hall: hall.clone(),
     });
     let all = hall.seats.len() as u64;
-    // The hall is sold out only once everybody was served, however long a slow machine takes.
     let pace = Pace {
-        overtime: std::time::Duration::from_mins(1),
+        overtime: PATIENCE,
         ..Pace::of(size.rate, all * RIVALS)
     };
     let (_, measured) = play(fans.collect(), pace, "customers").await?;
