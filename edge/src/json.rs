@@ -124,14 +124,19 @@ fn check_object(bytes: &[u8]) -> Result<(), Problem> {
         return Ok(());
     }
     let detail = "the body must be a JSON object, and is an array".to_owned();
-    let before = &bytes[..bytes.len() - text.len()];
-    let line = before.split(|byte| *byte == b'\n').count();
-    let column = before
-        .rsplit(|byte| *byte == b'\n')
-        .next()
-        .map_or(0, <[u8]>::len)
-        + 1;
+    let (line, column) = place(bytes, bytes.len() - text.len());
     Err(placed("invalid_field", detail, ".", line, column))
+}
+
+/// Line and column of a byte, both from 1.
+fn place(bytes: &[u8], index: usize) -> (usize, usize) {
+    let before = &bytes[..index];
+    let line_start = before
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |at| at + 1);
+    let line = before[..line_start].split(|byte| *byte == b'\n').count();
+    (line, index - line_start + 1)
 }
 
 /// Refuses deep nesting before the parser sees it: skipped values are not bounded by the parser's own limit.
@@ -154,13 +159,7 @@ fn check_nesting(bytes: &[u8]) -> Result<(), Problem> {
             _ => {}
         }
         if depth > MAX_NESTING {
-            let before = &bytes[..index];
-            let line_start = before
-                .iter()
-                .rposition(|byte| *byte == b'\n')
-                .map_or(0, |at| at + 1);
-            let line = before[..line_start].split(|byte| *byte == b'\n').count();
-            let column = index - line_start + 1;
+            let (line, column) = place(bytes, index);
             let detail =
                 format!("nested deeper than {MAX_NESTING} levels at line {line} column {column}");
             return Err(placed("malformed_json", detail, ".", line, column));

@@ -46,52 +46,44 @@ impl Announced {
     }
 }
 
-/// Each field's name and value, as findings show it.
-type Terms = [(&'static str, String); 10];
+impl Announced {
+    /// What the proof says was announced.
+    fn by(proof: &Proof) -> Self {
+        Self {
+            drop_id: proof.drop_id,
+            title: proof.title.clone(),
+            stock: proof.stock,
+            win_probability: proof.win_probability.clone(),
+            price: proof.price,
+            opens_at: proof.opens_at,
+            closes_at: proof.closes_at,
+            draw: proof.draw.clone(),
+            commitment: proof.commitment.clone(),
+            beacon: proof.beacon.as_ref().map(|beacon| Beacon {
+                source: beacon.source.clone(),
+                round: beacon.round,
+            }),
+        }
+    }
 
-fn announced_by(terms: &Announced) -> Terms {
-    let beacon = terms.beacon.as_ref();
-    [
-        ("drop_id", terms.drop_id.to_string()),
-        ("title", format!("{:?}", terms.title)),
-        ("stock", terms.stock.to_string()),
-        ("win_probability", format!("{:?}", terms.win_probability)),
-        ("price", terms.price.to_string()),
-        ("opens_at", terms.opens_at.to_string()),
-        ("closes_at", terms.closes_at.to_string()),
-        ("draw", format!("{:?}", terms.draw)),
-        (
-            "commitment",
-            format!("{:?}", terms.commitment.to_ascii_lowercase()),
-        ),
-        ("beacon", in_words(beacon.map(|b| (&*b.source, b.round)))),
-    ]
-}
-
-fn proved_by(proof: &Proof) -> Terms {
-    let beacon = proof.beacon.as_ref();
-    [
-        ("drop_id", proof.drop_id.to_string()),
-        ("title", format!("{:?}", proof.title)),
-        ("stock", proof.stock.to_string()),
-        ("win_probability", format!("{:?}", proof.win_probability)),
-        ("price", proof.price.to_string()),
-        ("opens_at", proof.opens_at.to_string()),
-        ("closes_at", proof.closes_at.to_string()),
-        ("draw", format!("{:?}", proof.draw)),
-        (
-            "commitment",
-            format!("{:?}", proof.commitment.to_ascii_lowercase()),
-        ),
-        ("beacon", in_words(beacon.map(|b| (&*b.source, b.round)))),
-    ]
-}
-
-fn in_words(beacon: Option<(&str, u64)>) -> String {
-    beacon.map_or_else(
-        || "none".to_owned(),
-        |(source, round)| format!("{source:?}, round {round}"),
-    )
+    /// Each field's name and value, as findings show it.
+    fn in_words(&self) -> [(&'static str, String); 10] {
+        let commitment = self.commitment.to_ascii_lowercase();
+        let beacon = self.beacon.as_ref();
+        let beacon = beacon.map(|beacon| format!("{:?}, round {}", beacon.source, beacon.round));
+        [
+            ("drop_id", self.drop_id.to_string()),
+            ("title", format!("{:?}", self.title)),
+            ("stock", self.stock.to_string()),
+            ("win_probability", format!("{:?}", self.win_probability)),
+            ("price", self.price.to_string()),
+            ("opens_at", self.opens_at.to_string()),
+            ("closes_at", self.closes_at.to_string()),
+            ("draw", format!("{:?}", self.draw)),
+            ("commitment", format!("{commitment:?}")),
+            ("beacon", beacon.unwrap_or_else(|| "none".to_owned())),
+        ]
+    }
 }
 
 impl Check<'_> {
@@ -100,8 +92,8 @@ impl Check<'_> {
         let Some(announced) = announced else {
             return;
         };
-        let proved = proved_by(self.proof);
-        for ((field, announced), (_, proved)) in announced_by(announced).into_iter().zip(proved) {
+        let proved = Announced::by(self.proof).in_words();
+        for ((field, announced), (_, proved)) in announced.in_words().into_iter().zip(proved) {
             if announced != proved {
                 self.find(format!(
                     "{field} was announced as {announced}, the proof has {proved}"

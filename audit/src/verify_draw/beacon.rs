@@ -3,17 +3,15 @@
 //! Who signed is not checked here: that takes the beacon's public key and its own program (decision 0038 says how).
 
 use aws_lc_rs::digest::{SHA256, digest};
-use domain::drop::chains::{RoundTime, round_time};
+use domain::drop::{
+    MAX_BEACON_BYTES, MAX_SOURCE_BYTES,
+    chains::{RoundTime, round_time},
+};
 
 use super::{
     Check,
     arithmetic::{bytes_of_any, hex},
 };
-
-/// Longest value and longest signature that a drop takes, in bytes (decision 0031).
-const MAX_VALUE_BYTES: usize = 256;
-/// Longest name of a source that a drop takes, in bytes.
-const MAX_SOURCE_BYTES: usize = 200;
 
 /// Whether a drop would have taken this text.
 fn is_text(text: &str, max: usize) -> bool {
@@ -29,8 +27,8 @@ impl Check<'_> {
         };
         for (what, text, max) in [
             ("source", Some(&beacon.source), MAX_SOURCE_BYTES),
-            ("value", Some(&beacon.value), MAX_VALUE_BYTES),
-            ("signature", beacon.signature.as_ref(), MAX_VALUE_BYTES),
+            ("value", Some(&beacon.value), MAX_BEACON_BYTES),
+            ("signature", beacon.signature.as_ref(), MAX_BEACON_BYTES),
         ] {
             if text.is_some_and(|text| !is_text(text, max)) {
                 self.find(format!(

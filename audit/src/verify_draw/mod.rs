@@ -5,7 +5,8 @@
 //!        ──▶ the order of the winning lots?  the stock?             ──▶ findings
 //! ```
 //!
-//! Deliberately not the code that draws: what decides must not be what checks it.
+//! Deliberately not the code that draws: what decides must not be what checks it. Only bounds, and when the rounds of public beacons fall,
+//! are the domain's: facts that are written down once.
 
 mod announced;
 mod arithmetic;

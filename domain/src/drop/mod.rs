@@ -53,6 +53,8 @@ pub const DRAW_BATCH: usize = 1_000;
 pub const SETTLE_BATCH: usize = 500;
 /// Longest value of a beacon.
 pub const MAX_BEACON_BYTES: usize = 256;
+/// Longest name of a beacon's source.
+pub const MAX_SOURCE_BYTES: usize = 200;
 
 /// That no entry is accepted any more, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

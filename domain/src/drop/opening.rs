@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Error, FairDrop, MAX_BEACON_BYTES, MAX_STOCK,
+    Error, FairDrop, MAX_BEACON_BYTES, MAX_SOURCE_BYTES, MAX_STOCK,
     chains::{RoundTime, round_time},
     command::Open,
     event::{Beacon, DrawMode, Event},
@@ -18,8 +18,6 @@ use crate::{
 
 /// Longest title.
 const MAX_TITLE_BYTES: usize = 200;
-/// Longest name of a beacon's source.
-const MAX_SOURCE_BYTES: usize = 200;
 
 /// What was announced; never changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

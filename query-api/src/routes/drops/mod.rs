@@ -80,9 +80,7 @@ impl EntryView {
             updated_at: row.updated_at,
         }
     }
-}
 
-impl EntryView {
     /// Names how it stands, in a stream.
     fn mark(&self) -> String {
         format!("{}.{}", self.status, u8::from(self.is_final))
