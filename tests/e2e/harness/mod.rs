@@ -29,6 +29,8 @@ pub(crate) use self::{
 
 /// How long a condition may take to come true before the test fails.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How often a condition is looked at: many who ask without a pause take the time of those who are to make it true.
+const INTERVAL: Duration = Duration::from_millis(25);
 
 /// A running system: all in this process with embedded adapters and a clock that the test moves, or the roles in processes of their own
 /// on real servers.
@@ -241,7 +243,7 @@ impl TestApp {
                     Instant::now() < end,
                     "gave up waiting on {path} at {base}: {last}"
                 );
-                tokio::task::yield_now().await;
+                tokio::time::sleep(INTERVAL).await;
             }
         }
         last
