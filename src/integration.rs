@@ -11,7 +11,7 @@ const PAYMENT_COMPLETED: &str = "payment.completed";
 const QUEUE_EXPIRED: &str = "queue.expired";
 /// Entries of a drop were accepted.
 const WAITING_QUEUE: &str = "waiting-queue-topic";
-/// Entries of a drop were drawn, or their winners paid or forfeited.
+/// Entries of a drop were drawn, their winners paid or forfeited, or those who were next have lost.
 const RESULT_NOTIFICATION: &str = "result-notification-topic";
 
 /// Every topic that [`route`] may name.
@@ -34,7 +34,12 @@ pub fn route(event: &RecordedEvent) -> Vec<&'static str> {
         vec![QUEUE_EXPIRED]
     } else if kind == (FairDrop::TYPE, "EntriesRecorded") {
         vec![WAITING_QUEUE]
-    } else if kind.0 == FairDrop::TYPE && matches!(kind.1, "EntriesDrawn" | "WinnersSettled") {
+    } else if kind.0 == FairDrop::TYPE
+        && matches!(
+            kind.1,
+            "EntriesDrawn" | "WinnersSettled" | "StandbysDismissed"
+        )
+    {
         vec![RESULT_NOTIFICATION]
     } else {
         Vec::new()
@@ -88,6 +93,7 @@ mod tests {
             ("EntriesRecorded", TOPICS[3]),
             ("EntriesDrawn", TOPICS[4]),
             ("WinnersSettled", TOPICS[4]),
+            ("StandbysDismissed", TOPICS[4]),
         ];
         assert_eq!(
             routed,

@@ -15,7 +15,7 @@ use std::{
 /// `notifications.told`: a batch of them is in the ledger, `notifications.sent`: some were sent elsewhere, and the ledger does not know it yet.
 /// `erasure.recorded`: nothing of an erased customer is destroyed yet, `erasure.key_destroyed`: the key is, `erasure.destroyed`: so are password
 /// and sessions.
-pub const NAMES: [&str; 28] = [
+pub const NAMES: [&str; 29] = [
     "payment.requested",
     "payment.debited",
     "payment.confirmed",
@@ -38,6 +38,7 @@ pub const NAMES: [&str; 28] = [
     "drop.debited",
     "drop.settled",
     "drop.released",
+    "drop.dismissed",
     "drop.revealed",
     "notifications.told",
     "notifications.sent",

@@ -3,7 +3,7 @@
 use domain::{
     drop::{
         DrawResult, Event as DropEvent, Settlement, Status,
-        event::{Drawn, Entrant, Promoted, Settled},
+        event::{Drawn, Entrant, Settled, Standby},
     },
     ids::{DropEntryId, DropId},
     stored::DomainEvent,
@@ -50,6 +50,10 @@ fn touched(event: &DropEvent) -> (bool, Vec<DropEntryId>) {
             let promoted = promoted.iter().map(|entry| entry.entry_id);
             (false, settled.chain(promoted).collect())
         }
+        DropEvent::StandbysDismissed { dismissed, .. } => (
+            false,
+            dismissed.iter().map(|entry| entry.entry_id).collect(),
+        ),
         DropEvent::DropOpened { .. }
         | DropEvent::DropClosed { .. }
         | DropEvent::EntriesSealed { .. }
@@ -157,7 +161,7 @@ fn counted(length: usize) -> u32 {
 fn change(row: &mut Drop, event: &Event, drop: &DropEvent) {
     row.position = event.position;
     match drop {
-        DropEvent::DropOpened { .. } => {}
+        DropEvent::DropOpened { .. } | DropEvent::StandbysDismissed { .. } => {}
         DropEvent::EntriesRecorded { entries, .. } => row.entries += counted(entries.len()),
         DropEvent::DropClosed {
             reason,
@@ -221,8 +225,13 @@ fn change_entries(rows: &mut Rows, id: DropId, event: &Event, drop: &DropEvent) 
             for entry in settled {
                 update(rows, event, entry.entry_id, |row| settle(row, entry));
             }
-            for Promoted { entry_id, .. } in promoted {
+            for Standby { entry_id, .. } in promoted {
                 update(rows, event, *entry_id, |row| row.status = Status::Won);
+            }
+        }
+        DropEvent::StandbysDismissed { dismissed, .. } => {
+            for Standby { entry_id, .. } in dismissed {
+                update(rows, event, *entry_id, |row| row.status = Status::Lost);
             }
         }
         DropEvent::DropOpened { .. }

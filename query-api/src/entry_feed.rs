@@ -154,7 +154,10 @@ fn concerned(recorded: &RecordedEvent) -> Concerned {
             let promoted = promoted.iter().map(|entry| entry.entry_id);
             Concerned::These(settled.chain(promoted).collect())
         }
-        // Whoever was next to the end has lost now.
+        Event::StandbysDismissed { dismissed, .. } => {
+            Concerned::These(dismissed.iter().map(|entry| entry.entry_id).collect())
+        }
+        // Nothing about an entry changes any more.
         Event::SecretRevealed { .. } => Concerned::All,
         Event::DropOpened { .. }
         | Event::EntriesRecorded { .. }

@@ -1,8 +1,12 @@
-//! The steps of drops, known again by what they are named for: how many were drawn before, or what was recorded of winners.
+//! The steps of drops, known again by what they are named for: how many were drawn before, what was recorded of winners, or who was the next.
 
 use std::collections::HashMap;
 
-use command_api::{commands::step_id, deciding::decode, drops::settle_step};
+use command_api::{
+    commands::step_id,
+    deciding::decode,
+    drops::{dismiss_step, settle_step},
+};
 use domain::{
     Aggregate,
     drop::{Event, FairDrop},
@@ -37,6 +41,12 @@ impl DropSteps {
                     .map(|one| (one.index, outcome(one)))
                     .collect();
                 settle_step(&outcomes)
+            }
+            Event::StandbysDismissed { dismissed, .. } => {
+                let Some(first) = dismissed.first() else {
+                    return Ok(false);
+                };
+                dismiss_step(first.entry_id)
             }
             Event::SecretRevealed { .. } => "reveal".to_owned(),
             Event::DropOpened { .. }

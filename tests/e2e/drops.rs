@@ -15,6 +15,7 @@ use crate::harness::{Call, Fan, Reply, Sale, TestApp, both_ways};
 both_ways!(
     a_drop_is_drawn_paid_and_proved,
     drawn_on_entry_each_is_answered_at_once,
+    who_is_next_is_told_to_the_end,
     behind_a_waiting_room_a_pass_is_needed,
     what_cant_be_is_refused,
 );
@@ -272,6 +273,49 @@ async fn drawn_on_entry_each_is_answered_at_once(app: TestApp) {
         "{text}"
     );
     prove(&app, &drop, &third, None).await;
+    app.finish().await;
+}
+
+async fn who_is_next_is_told_to_the_end(app: TestApp) {
+    let drop = Drop::open(&app, |body| {
+        body["win_probability"] = json!("1");
+        body["stock"] = json!(1);
+    })
+    .await;
+    let mut entered = Vec::new();
+    for _ in 0..2 {
+        let fan = Fan::with_points(&app, 40).await;
+        let entry = drop.enter(&app, &fan).send().await.expect(202);
+        entered.push((fan, entry));
+    }
+    drop.close(&app, &json!({})).await.expect(200);
+    let over = drop.until_over(&app).await;
+    let mut results = Vec::new();
+    for (fan, entry) in &entered {
+        let seen = app.get(&drop.entry(entry), &fan.token).await.expect(200);
+        assert_eq!(seen["final"], true);
+        let result = seen["status"].as_str().unwrap().to_owned();
+        let told = |page: &Value| {
+            let items = page["items"].as_array().unwrap().iter();
+            let results = items.filter(|told| told["type"] == "drop.result");
+            let mut results: Vec<_> = results
+                .map(|told| told["data"]["result"].as_str().unwrap().to_owned())
+                .collect();
+            results.sort_unstable();
+            results
+        };
+        let all = if result == "won" {
+            vec!["won"]
+        } else {
+            vec!["lost", "standby"]
+        };
+        let path = "/v1/me/notifications";
+        app.until(path, &fan.token, |page| told(page) == all).await;
+        results.push(result);
+    }
+    results.sort_unstable();
+    assert_eq!(results, ["lost", "won"]);
+    prove(&app, &drop, &entered[0].1, over["root"].as_str()).await;
     app.finish().await;
 }
 

@@ -351,10 +351,10 @@ async fn the_steps_of_drops_are_known_again_after_an_import() {
         AND first_position = position GROUP BY 1 ORDER BY 1";
     let known = sqlite(&new.0.join("log.db"), steps);
     let own = "SELECT event_type, count(*) FROM events JOIN commands USING (command_id) WHERE aggregate_type = 'drop' \
-        AND first_position = position AND event_type IN ('EntriesDrawn', 'EntriesSealed', 'SecretRevealed', 'WinnersSettled') \
+        AND first_position = position AND event_type IN ('EntriesDrawn', 'EntriesSealed', 'SecretRevealed', 'StandbysDismissed', 'WinnersSettled') \
         GROUP BY 1 ORDER BY 1";
     assert_eq!(known, sqlite(&old.0.join("log.db"), own));
-    assert!(known.lines().count() == 4, "{known}");
+    assert!(known.lines().count() == 5, "{known}");
     // The server that goes on with it does nothing twice.
     let app = TestApp::start_on(new, |_| {}).await;
     app.finish().await;

@@ -109,8 +109,12 @@ impl Drop {
         all.filter(|entry| entry.state == state).count()
     }
 
+    fn is_being_settled(&self) -> bool {
+        self.count(State::Won) + self.count(State::Forfeited) > 0
+    }
+
     fn wake_at(&self) -> Option<DateTime<Utc>> {
-        let busy = self.count(State::Won) + self.count(State::Forfeited) > 0;
+        let busy = self.is_being_settled();
         let sold_out =
             || self.on_entry && i64::try_from(self.count(State::Paid)).ok() == Some(self.stock);
         let waits = self.root.is_some() && self.names_beacon && self.beacon.is_none();
@@ -212,18 +216,30 @@ impl Drop {
     }
 
     fn promote(&mut self, index: usize, find: &mut impl FnMut(String)) {
-        let Some(entry) = self
-            .entries
-            .get_mut(index)
-            .filter(|entry| entry.state == State::Standby)
-        else {
-            find(format!(
-                "entry number {index} wins after all, and was not the next"
-            ));
-            return;
+        if self.leave_standby(index, State::Won, "wins after all", find) {
+            self.left -= 1;
+        }
+    }
+
+    fn dismiss(&mut self, index: usize, find: &mut impl FnMut(String)) {
+        self.leave_standby(index, State::Lost, "has lost", find);
+    }
+
+    fn leave_standby(
+        &mut self,
+        index: usize,
+        to: State,
+        what: &str,
+        find: &mut impl FnMut(String),
+    ) -> bool {
+        let next = self.entries.get_mut(index);
+        let next = next.filter(|entry| entry.state == State::Standby);
+        let Some(entry) = next else {
+            find(format!("entry number {index} {what}, and was not the next"));
+            return false;
         };
-        entry.state = State::Won;
-        self.left -= 1;
+        entry.state = to;
+        true
     }
 
     /// At the end everything must follow from the secret.
@@ -254,7 +270,7 @@ impl Drop {
                 wrong.id
             ));
         }
-        if self.count(State::Won) + self.count(State::Forfeited) > 0 {
+        if self.is_being_settled() {
             find("the secret is told before all winners are settled".to_owned());
         }
     }
@@ -323,6 +339,14 @@ impl Drops {
                     drop.promote(promoted.index, &mut find);
                 }
                 check_stock(drop, *stock_left, &mut find);
+            }
+            Fact::StandbysDismissed { dismissed } => {
+                if drop.is_being_settled() {
+                    find("those who are next are let go before all winners are settled".to_owned());
+                }
+                for dismissed in dismissed {
+                    drop.dismiss(dismissed.index, &mut find);
+                }
             }
             Fact::SecretRevealed { secret } => drop.reveal(&secret.0, &mut find),
             _ => {}

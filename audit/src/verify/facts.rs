@@ -190,7 +190,7 @@ pub(super) struct Settled<'a> {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Promoted {
+pub(super) struct Standby {
     pub(super) index: usize,
 }
 
@@ -290,8 +290,11 @@ pub(super) enum Fact<'a> {
     WinnersSettled {
         #[serde(borrow)]
         settled: Vec<Settled<'a>>,
-        promoted: Vec<Promoted>,
+        promoted: Vec<Standby>,
         stock_left: i64,
+    },
+    StandbysDismissed {
+        dismissed: Vec<Standby>,
     },
     SecretRevealed {
         #[serde(borrow)]

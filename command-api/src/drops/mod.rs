@@ -32,7 +32,7 @@ use uuid::Uuid;
 pub(crate) use self::steps::in_order;
 pub use self::{
     beacon::Beacons,
-    steps::{Halt, drive, settle_step},
+    steps::{Halt, dismiss_step, drive, settle_step},
 };
 use self::{entering::Waiting, fairness::Lots};
 use crate::{

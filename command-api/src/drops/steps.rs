@@ -145,6 +145,7 @@ pub async fn drive(
             Step::Draw => draw(core, keys, drop).await?,
             Step::Settle => settle(core, drop).await?,
             Step::Release => release(core, drop).await?,
+            Step::Dismiss => dismiss(core, drop).await?,
             Step::Reveal => {
                 let secret = secret(keys, drop).await?;
                 let secret = hex::encode(secret.expose());
@@ -302,6 +303,17 @@ async fn release(core: &Core, drop: DropId) -> Result<(), Halt> {
     Ok(())
 }
 
+/// Lets those go who were next, a batch of them.
+async fn dismiss(core: &Core, drop: DropId) -> Result<(), Halt> {
+    let drops = &core.executors.drops;
+    let look = |drop: &FairDrop, _, _| drop.next_standby();
+    if let Some(first) = drops.read(&drop.to_string(), look).await? {
+        take(core, drop, &dismiss_step(first), Command::Dismiss).await?;
+        core.failpoints.pass("drop.dismissed").await;
+    }
+    Ok(())
+}
+
 /// Records the outcomes that there are; then the first failure.
 async fn record(
     core: &Core,
@@ -321,6 +333,11 @@ async fn record(
         take(core, drop, &step, Command::Settle { outcomes }).await?;
     }
     failure.map_or(Ok(()), Err)
+}
+
+/// The name of the step that lets a batch go; permanent. The first of the batch is part of it.
+pub fn dismiss_step(first: DropEntryId) -> String {
+    format!("dismiss/{first}")
 }
 
 /// The name of the step that records outcomes; permanent. They are part of it: another outcome is another step, and the drop decides which

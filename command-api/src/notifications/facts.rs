@@ -77,7 +77,10 @@ pub fn facts(event: &RecordedEvent) -> Result<Vec<Fact>, Unreadable> {
             "PaymentCompleted" | "PaymentFailed" | "PaymentRefunded" | "RefundRequested"
         ),
         waiting_room::WaitingRoom::TYPE => event.event_type == "CustomersAdmitted",
-        drop::FairDrop::TYPE => matches!(&*event.event_type, "EntriesDrawn" | "WinnersSettled"),
+        drop::FairDrop::TYPE => matches!(
+            &*event.event_type,
+            "EntriesDrawn" | "WinnersSettled" | "StandbysDismissed"
+        ),
         _ => false,
     };
     if !tells {
@@ -369,6 +372,12 @@ impl Told {
                     let code = settled.code.as_deref();
                     Some(self.drop_result(settled.entry_id, settled.customer_id, result, code))
                 });
+                told.collect()
+            }
+            E::StandbysDismissed { dismissed, .. } => {
+                let told = dismissed
+                    .into_iter()
+                    .map(|entry| self.drop_result(entry.entry_id, entry.customer_id, "lost", None));
                 told.collect()
             }
             E::DropOpened { .. }

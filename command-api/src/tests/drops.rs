@@ -34,8 +34,12 @@ use crate::{
 const FANS: u128 = 24;
 
 async fn open(api: &Api, draw: &str) -> String {
+    open_with(api, draw, "0.7").await
+}
+
+async fn open_with(api: &Api, draw: &str, win_probability: &str) -> String {
     let now = api.state.clock.now();
-    let body = json!({"title": "Signed vinyl", "stock": 5, "win_probability": "0.7", "price": 40,
+    let body = json!({"title": "Signed vinyl", "stock": 5, "win_probability": win_probability, "price": 40,
         "opens_at": now - TimeDelta::seconds(1), "closes_at": now + TimeDelta::minutes(5), "draw": draw});
     let opened = api.post(&api.organizer(), "/v1/drops", body).await.is(201);
     text(&opened, "drop_id")
@@ -84,7 +88,7 @@ async fn check_ended_well(api: &Api, drop: &str, at: &str) {
     let results = results(api, drop).await;
     for (n, status) in &results {
         assert!(
-            !matches!(status, Status::Entered | Status::Won),
+            !matches!(status, Status::Entered | Status::Won | Status::Standby),
             "{at}: {n} is {status:?}"
         );
         if n % 3 == 0 {
@@ -99,11 +103,6 @@ async fn check_ended_well(api: &Api, drop: &str, at: &str) {
         .filter(|status| **status == Status::Paid)
         .count();
     assert!(paid <= 5, "{at}: {paid}");
-    let left = results.values().any(|status| *status == Status::Standby);
-    assert!(
-        paid == 5 || !left,
-        "{at}: somebody is next, and {paid} were sold"
-    );
     assert_eq!(api.count("SecretRevealed").await, 1, "{at}");
     assert_eq!(api.count("PointsDebited").await, paid, "{at}");
     // Of the order it was drawn in, nothing depends on how often somebody died.
@@ -130,11 +129,14 @@ async fn whoever_dies_is_followed_by_one_that_comes_to_the_same_end() {
         "drop.debited",
         "drop.settled",
         "drop.released",
+        "drop.dismissed",
         "drop.revealed",
     ] {
         let (stop, died) = stop_once(at);
         let api = Api::with(stop).await;
-        let drop = open(&api, "at_close").await;
+        // Of eight with points all draw a winning lot: somebody is next to the end.
+        let chance = if at == "drop.dismissed" { "1" } else { "0.7" };
+        let drop = open_with(&api, "at_close", chance).await;
         enter_all(&api, &drop).await;
         api.advance(301);
         api.manage();

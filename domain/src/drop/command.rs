@@ -107,6 +107,8 @@ pub enum Command {
         /// Place in the list of entries, and outcome.
         outcomes: Vec<(u32, Outcome)>,
     },
+    /// Record that the first [`super::DISMISS_BATCH`] of those who are next have lost, when nobody can make room any more.
+    Dismiss,
     /// Make the secret known, when everything else is done.
     Reveal {
         /// 32 bytes in hexadecimal.

@@ -5,6 +5,7 @@
 //!  lot < p x 2^64, stock left     ──▶ won ──▶ paid
 //!                                      └────▶ forfeited ──▶ released     one back to the stock, and to the next
 //!  lot < p x 2^64, none left      ──▶ standby ──▶ won ...                                ◀──────────────┘
+//!                                         └─────▶ lost, once nobody can forfeit any more
 //!  otherwise                      ──▶ lost
 //! ```
 
@@ -16,10 +17,11 @@ use super::{
     Error, FairDrop, SETTLE_BATCH, Terms,
     command::Outcome,
     entries::Status,
-    event::{DrawResult, Drawn, Event, Promoted, Settled, Settlement},
+    event::{DrawResult, Drawn, Event, Settled, Settlement, Standby},
     lot::Lot,
+    view::Step,
 };
-use crate::ids::DropEntryId;
+use crate::{ids::DropEntryId, time::Timestamp};
 
 /// What the next lot is drawn on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -167,7 +169,7 @@ impl FairDrop {
         if settled.is_empty() {
             return Ok(Vec::new());
         }
-        let promoted: Vec<_> = self.next_in_order(stock_left).collect();
+        let promoted: Vec<_> = self.next_in_order(stock_left as usize).collect();
         let taken = u32::try_from(promoted.len()).expect("no more than the stock");
         Ok(vec![Event::WinnersSettled {
             organizer_id: terms.organizer_id,
@@ -177,11 +179,30 @@ impl FairDrop {
         }])
     }
 
-    fn next_in_order(&self, stock_left: u32) -> impl Iterator<Item = Promoted> {
-        let next = self.drawing.standby.iter().take(stock_left as usize);
+    /// Those who are next have lost.
+    pub(super) fn dismiss(&self, now: Timestamp) -> Result<Vec<Event>, Error> {
+        let organizer_id = self.terms()?.organizer_id;
+        match self.step(now) {
+            Step::Reveal | Step::Over => Ok(Vec::new()),
+            Step::Dismiss => Ok(vec![Event::StandbysDismissed {
+                organizer_id,
+                dismissed: self.next_in_order(super::DISMISS_BATCH).collect(),
+            }]),
+            step @ (Step::Wait { .. }
+            | Step::Close
+            | Step::Seal
+            | Step::Beacon
+            | Step::Draw
+            | Step::Settle
+            | Step::Release) => Err(super::not_yet(step)),
+        }
+    }
+
+    fn next_in_order(&self, most: usize) -> impl Iterator<Item = Standby> {
+        let next = self.drawing.standby.iter().take(most);
         next.filter_map(|index| {
             let entrant = self.entries.get(*index)?.entrant;
-            Some(Promoted {
+            Some(Standby {
                 index: *index,
                 entry_id: entrant.entry_id,
                 customer_id: entrant.customer_id,
@@ -214,7 +235,7 @@ impl FairDrop {
     pub(super) fn apply_settled(
         &mut self,
         settled: &[Settled],
-        promoted: &[Promoted],
+        promoted: &[Standby],
         stock_left: u32,
     ) {
         let drawing = &mut self.drawing;
@@ -244,5 +265,12 @@ impl FairDrop {
             drawing.unsettled.push_back(next.index);
         }
         drawing.tally.stock_left = stock_left;
+    }
+
+    pub(super) fn apply_dismissed(&mut self, dismissed: &[Standby]) {
+        for last in dismissed {
+            self.drawing.standby.pop_front();
+            self.entries.set(last.index, Status::Lost);
+        }
     }
 }

@@ -111,9 +111,9 @@ pub struct Settled {
     pub code: Option<String>,
 }
 
-/// A standby who wins after all.
+/// Somebody who was next in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Promoted {
+pub struct Standby {
     /// Place in the list of entries.
     pub index: u32,
     /// The entry.
@@ -215,9 +215,16 @@ pub enum Event {
         /// At most 500.
         settled: Vec<Settled>,
         /// Who gets what was forfeited, in order.
-        promoted: Vec<Promoted>,
+        promoted: Vec<Standby>,
         /// What is left of the stock.
         stock_left: u32,
+    },
+    /// Nobody makes room for those who were next any more: they have lost.
+    StandbysDismissed {
+        /// Whose drop it is.
+        organizer_id: OrganizerId,
+        /// In order; at most 1,000.
+        dismissed: Vec<Standby>,
     },
     /// The secret was made known: the drop is over, and anyone can check it.
     SecretRevealed {
@@ -238,6 +245,7 @@ impl DomainEvent for Event {
             Self::BeaconRecorded { .. } => "BeaconRecorded",
             Self::EntriesDrawn { .. } => "EntriesDrawn",
             Self::WinnersSettled { .. } => "WinnersSettled",
+            Self::StandbysDismissed { .. } => "StandbysDismissed",
             Self::SecretRevealed { .. } => "SecretRevealed",
         }
         .to_owned()

@@ -1,8 +1,8 @@
 //! A drop: a lottery for goods, whose draw anyone can check.
 //!
 //! ```text
-//!  opened ──▶ entries ... ──▶ closed ──▶ sealed ──▶ (beacon) ──▶ drawn ... ──▶ settled ... ──▶ revealed
-//!  commitment                            root                    lots          debits          secret
+//!  opened ──▶ entries ... ──▶ closed ──▶ sealed ──▶ (beacon) ──▶ drawn ... ──▶ settled ... ──▶ (dismissed ...) ──▶ revealed
+//!  commitment                            root                    lots          debits          who was next        secret
 //! ```
 //!
 //! The secret is committed to before anybody enters, and the list is sealed before the beacon appears; lots follow from the secret, the
@@ -51,6 +51,8 @@ pub const ENTRY_BATCH: usize = 1_000;
 pub const DRAW_BATCH: usize = 1_000;
 /// Most winners of one event, 170 bytes each; as many are promoted at most.
 pub const SETTLE_BATCH: usize = 500;
+/// Most of those who were next in one event, 140 bytes each.
+pub const DISMISS_BATCH: usize = 1_000;
 /// Longest value of a beacon.
 pub const MAX_BEACON_BYTES: usize = 256;
 /// Longest name of a beacon's source.
@@ -97,6 +99,10 @@ fn out_of_step(detail: &str) -> Error {
     Error::OutOfStep {
         detail: detail.to_owned(),
     }
+}
+
+fn not_yet(next: Step) -> Error {
+    out_of_step(&format!("the next is {next:?}"))
 }
 
 impl FairDrop {
@@ -244,9 +250,8 @@ impl FairDrop {
             | Step::Beacon
             | Step::Draw
             | Step::Settle
-            | Step::Release) => Err(Error::OutOfStep {
-                detail: format!("the next is {step:?}"),
-            }),
+            | Step::Release
+            | Step::Dismiss) => Err(not_yet(step)),
         }
     }
 }
@@ -278,6 +283,7 @@ impl Aggregate for FairDrop {
             } => self.record_beacon(*organizer_id, value, signature.as_deref()),
             Command::Draw { from, lots } => self.draw(*from, lots),
             Command::Settle { outcomes } => self.settle(outcomes),
+            Command::Dismiss => self.dismiss(now),
             Command::Reveal { secret } => self.reveal(secret, now),
         }
     }
@@ -313,6 +319,7 @@ impl Aggregate for FairDrop {
                 stock_left,
                 ..
             } => self.apply_settled(settled, promoted, *stock_left),
+            Event::StandbysDismissed { dismissed, .. } => self.apply_dismissed(dismissed),
             Event::SecretRevealed { secret, .. } => self.secret = Some(secret.clone()),
         }
     }
@@ -333,6 +340,7 @@ impl Aggregate for FairDrop {
             | Step::Draw
             | Step::Settle
             | Step::Release
+            | Step::Dismiss
             | Step::Reveal
             | Step::Over => Vec::new(),
         }
@@ -346,9 +354,13 @@ impl Aggregate for FairDrop {
             Step::Over => None,
             // Another instant than that of the steps around it: whoever waits for the beacon sees that there is something else to do.
             Step::Beacon => self.closed.map(|closed| closed.at),
-            Step::Close | Step::Seal | Step::Draw | Step::Settle | Step::Release | Step::Reveal => {
-                Some(terms.opens_at)
-            }
+            Step::Close
+            | Step::Seal
+            | Step::Draw
+            | Step::Settle
+            | Step::Release
+            | Step::Dismiss
+            | Step::Reveal => Some(terms.opens_at),
         }
     }
 }

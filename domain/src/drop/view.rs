@@ -26,6 +26,8 @@ pub enum Step {
     Settle,
     /// See to it that those who forfeited are not debited.
     Release,
+    /// Tell those who were next that nobody makes room any more.
+    Dismiss,
     /// Make the secret known.
     Reveal,
     /// Nothing, ever.
@@ -82,6 +84,9 @@ impl FairDrop {
         if drawing.drawn < self.entries.len() {
             return Step::Draw;
         }
+        if !drawing.standby.is_empty() {
+            return Step::Dismiss;
+        }
         Step::Reveal
     }
 
@@ -118,6 +123,12 @@ impl FairDrop {
     /// What is left of the stock.
     pub fn stock_left(&self) -> u32 {
         self.drawing.tally.stock_left
+    }
+
+    /// Who wins next, if somebody forfeits.
+    pub fn next_standby(&self) -> Option<DropEntryId> {
+        let next = self.entries.get(*self.drawing.standby.front()?)?;
+        Some(next.entrant.entry_id)
     }
 
     /// The first `limit` winners who were not asked for the price yet, with their places in the list.

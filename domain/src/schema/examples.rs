@@ -67,6 +67,7 @@ fixtures! {
     "show_scheduled.v1",
     "show_scheduled.v1.open_end",
     "show_scheduled.v1.waiting_room",
+    "standbys_dismissed.v1",
     "standing_area_added.v1",
     "standing_listed.v1",
     "venue_registered.v1",

@@ -55,6 +55,7 @@ impl Asked for FairDrop {
                     .map(|settled| (settled.index, outcome(settled)))
                     .collect(),
             },
+            Event::StandbysDismissed { .. } => Command::Dismiss,
             Event::SecretRevealed { secret, .. } => Command::Reveal {
                 secret: secret.clone(),
             },

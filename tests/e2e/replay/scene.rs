@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::harness::{Fan, Sale, TestApp};
 
 /// The last event of each kind of command that is in it.
-pub(super) const KINDS: [&str; 32] = [
+pub(super) const KINDS: [&str; 33] = [
     "StandingAreaAdded",
     "ConcertAnnounced",
     "StandingListed",
@@ -40,6 +40,7 @@ pub(super) const KINDS: [&str; 32] = [
     "EntriesSealed",
     "EntriesDrawn",
     "WinnersSettled",
+    "StandbysDismissed",
     "SecretRevealed",
     "DropClosed",
 ];

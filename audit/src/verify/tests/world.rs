@@ -435,7 +435,10 @@ impl World {
         let live = self.hold(4, &show, &["2-3"]).await;
         self.begin_payment(4, &show, &live).await;
         self.play_waiting_room().await;
-        self.play_drop().await;
+        // There is enough for both; then one is next to the end.
+        for stock in [3, 1] {
+            self.play_drop(stock).await;
+        }
         // A show that is cancelled, with a hold and a sale to be wound up.
         let cancelled = self.schedule().await;
         let sold = self.hold(1, &cancelled, &["1-1"]).await;
@@ -508,10 +511,10 @@ impl World {
         record(waiting_room::Command::Pause { organizer_id }).await;
     }
 
-    /// Three goods for two who both win and pay.
-    async fn play_drop(&self) {
+    /// So many goods for two, who both draw a winning lot.
+    async fn play_drop(&self, stock: u32) {
         let now = self.state.clock.now();
-        let body = json!({"title": "Vinyl", "stock": 3, "win_probability": "1", "price": 10, "opens_at": now,
+        let body = json!({"title": "Vinyl", "stock": stock, "win_probability": "1", "price": 10, "opens_at": now,
             "closes_at": now + TimeDelta::hours(1), "draw": "at_close"});
         let opened = self.post(0, "/v1/drops", body).await;
         let drop = opened["drop_id"].as_str().unwrap();

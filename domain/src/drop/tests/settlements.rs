@@ -1,17 +1,26 @@
 //! Who pays, who forfeits, who is next.
 
-use super::*;
+use super::{
+    super::{DISMISS_BATCH, DRAW_BATCH},
+    *,
+};
 
-fn drawn(stock: u32, entries: u128) -> Life {
+fn drawn(stock: u32, entries: u32) -> Life {
     let mut life = Life::opened(Open { stock, ..terms() });
-    life.enter(1..=entries);
+    let mut customers = 1..=u128::from(entries);
+    while let Some(first) = customers.next() {
+        let rest = customers.by_ref().take(ENTRY_BATCH - 1);
+        life.enter(first..=rest.last().unwrap_or(first));
+    }
     life.close_and_seal();
-    let lots = (0..u32::try_from(entries).unwrap()).map(|index| (index, Lot(index.into())));
-    let draw = Command::Draw {
-        from: 0,
-        lots: lots.collect(),
-    };
-    life.ask(&draw, at(61)).unwrap();
+    let lots: Vec<_> = (0..entries).map(|n| (n, Lot(n.into()))).collect();
+    for lots in lots.chunks(DRAW_BATCH) {
+        let draw = Command::Draw {
+            from: lots[0].0,
+            lots: lots.to_vec(),
+        };
+        life.ask(&draw, at(61)).unwrap();
+    }
     life
 }
 
@@ -56,12 +65,33 @@ fn what_is_forfeited_goes_to_the_next_in_order() {
     settle(&mut life, &[(0, Outcome::Released)]);
     assert_eq!(life.drop.step(at(62)), Step::Settle);
     settle(&mut life, &[(2, Outcome::Paid)]);
+    assert_eq!(life.status(4), Status::Standby);
+    assert_eq!(life.drop.step(at(62)), Step::Dismiss);
+}
+
+#[test]
+fn who_was_next_to_the_end_is_told_so_before_the_secret_is() {
+    let entries = 2 + u32::try_from(DISMISS_BATCH).unwrap();
+    let mut life = drawn(1, entries);
+    let reveal = Command::Reveal {
+        secret: "5e".to_owned(),
+    };
+    // While the winner may still forfeit, nobody is let go.
+    assert_eq!(refusal(life.ask(&Command::Dismiss, at(62))), "out_of_step");
+    settle(&mut life, &[(0, Outcome::Paid)]);
+    assert_eq!(refusal(life.ask(&reveal, at(62))), "out_of_step");
+    for (index, length) in [(1, DISMISS_BATCH), (entries - 1, 1)] {
+        let events = life.ask(&Command::Dismiss, at(62)).unwrap();
+        let Event::StandbysDismissed { dismissed, .. } = &events[0] else {
+            panic!("{events:?}")
+        };
+        assert_eq!((dismissed[0].index, dismissed.len()), (index, length));
+        assert_eq!(life.status(u128::from(index) + 1), Status::Lost);
+    }
+    assert_eq!(life.ask(&Command::Dismiss, at(62)).unwrap(), []);
     assert_eq!(life.drop.step(at(62)), Step::Reveal);
-    assert_eq!(
-        life.status(4),
-        Status::Standby,
-        "who was next to the end does not win"
-    );
+    life.ask(&reveal, at(62)).unwrap();
+    assert_eq!(life.ask(&Command::Dismiss, at(62)).unwrap(), []);
 }
 
 #[test]
@@ -120,5 +150,6 @@ fn the_secret_is_kept_until_all_is_settled() {
     };
     assert_eq!(refusal(life.ask(&reveal, at(62))), "out_of_step");
     settle(&mut life, &[(0, Outcome::Paid)]);
+    life.ask(&Command::Dismiss, at(62)).unwrap();
     life.ask(&reveal, at(62)).unwrap();
 }

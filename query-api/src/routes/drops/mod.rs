@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::{answer::found, error::Error, freshness::AtLeast, state::AppState};
 
-/// How an entry stands, as clients read it. Who was next to the end has not won.
+/// How an entry stands, as clients read it. Who was next to the end has lost: logs older than `StandbysDismissed` do not say so.
 fn status(status: Status, is_over: bool) -> &'static str {
     match status {
         Status::Entered => "entered",
