@@ -221,7 +221,7 @@ async fn drops() {
             Drops, "is drawn as Won"),
         log("UPDATE events SET payload = json_set(payload, '$.StandbysDismissed.dismissed[0].index', 7) WHERE event_type = 'StandbysDismissed'",
             Drops, "entry number 7 has lost, and was not the next"),
-        log("UPDATE events SET payload = replace(payload, '\"outcome\":\"paid\"', '\"outcome\":\"late\"') WHERE event_type = 'WinnersSettled'",
+        log("UPDATE events SET payload = json_set(payload, '$.WinnersSettled.settled', json('[]')) WHERE event_type = 'WinnersSettled'",
             Drops, "are let go before all winners are settled"),
         log("UPDATE stream_head SET wake_at = recorded_at WHERE aggregate_type = 'drop'", Timers, "its events say None"),
     ])
