@@ -14,15 +14,28 @@ pub(crate) fn check_text(text: &str, max: usize) -> Result<(), String> {
     }
 }
 
+/// The same of a text that is shown in one line: it has no control characters.
+pub(crate) fn check_line(text: &str, max: usize) -> Result<(), String> {
+    check_text(text, max)?;
+    if text.chars().any(char::is_control) {
+        return Err("must not have control characters".to_owned());
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::check_text;
+    use super::{check_line, check_text};
 
     #[test]
     fn a_text_has_something_to_read_and_nothing_that_is_lost() {
         assert!(check_text("A night", 7).is_ok());
         for bad in ["", " \n", "A night!", "A\0night"] {
             assert!(check_text(bad, 7).is_err(), "{bad:?}");
+        }
+        assert!(check_text("A\nnight", 7).is_ok());
+        for bad in ["A\nnight", "A\u{7f}", ""] {
+            assert!(check_line(bad, 7).is_err(), "{bad:?}");
         }
     }
 }

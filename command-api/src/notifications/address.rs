@@ -23,7 +23,7 @@ pub struct Reach {
 pub enum Error {
     /// It is no URL that can be called.
     #[error(
-        "must be an https URL of at most {MAX_URL_BYTES} bytes, without user, password and fragment"
+        "must be an https URL of at most {MAX_URL_BYTES} bytes, without user, password, fragment and spaces"
     )]
     Url,
     /// It leads where webhooks must not go.
@@ -37,7 +37,9 @@ impl Reach {
     /// # Errors
     /// [`Error`].
     pub fn check(&self, text: &str) -> Result<Url, Error> {
-        if text.len() > MAX_URL_BYTES {
+        // A URL's parser drops them in silence, and what is called would not be what was asked for.
+        let stray = |letter: char| letter.is_control() || letter.is_whitespace();
+        if text.len() > MAX_URL_BYTES || text.contains(stray) {
             return Err(Error::Url);
         }
         let url = Url::parse(text).map_err(|_| Error::Url)?;
@@ -211,6 +213,8 @@ mod tests {
             "example.org",
             "https://",
             "file:///etc/passwd",
+            "https://example.org/\r\nhook",
+            " https://example.org/",
         ] {
             assert_eq!(strict().check(url), Err(Error::Url), "{url}");
         }

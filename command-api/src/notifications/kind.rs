@@ -69,6 +69,11 @@ impl Kind {
         }
     }
 
+    /// Whether organizers are told, or customers alone.
+    pub fn is_for_organizers(self) -> bool {
+        !matches!(self, Self::WaitingRoomAdmitted | Self::DropResult)
+    }
+
     /// The kind of this name.
     pub fn named(name: &str) -> Option<Self> {
         KINDS.into_iter().find(|kind| kind.name() == name)

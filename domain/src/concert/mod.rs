@@ -12,7 +12,7 @@ pub use self::{command::Command, error::Error, event::Event};
 use crate::{
     aggregate::{self, Aggregate, Services},
     ids::OrganizerId,
-    text::check_text,
+    text::{check_line, check_text},
     time::Timestamp,
 };
 
@@ -36,8 +36,8 @@ pub struct Concert {
 
 fn check(title: &str, artist: &str, description: Option<&str>) -> Result<(), Error> {
     let refuse = |at| move |detail| Error::Invalid { at, detail };
-    check_text(title, MAX_TITLE_BYTES).map_err(refuse("title"))?;
-    check_text(artist, MAX_TITLE_BYTES).map_err(refuse("artist"))?;
+    check_line(title, MAX_TITLE_BYTES).map_err(refuse("title"))?;
+    check_line(artist, MAX_TITLE_BYTES).map_err(refuse("artist"))?;
     match description {
         None | Some("") => Ok(()),
         Some(text) => check_text(text, MAX_DESCRIPTION_BYTES).map_err(refuse("description")),

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     ids::{OrganizerId, ShowId},
     points::{MAX_AMOUNT, Points},
-    text::check_text,
+    text::check_line,
     time::{Timestamp, check_year},
 };
 
@@ -78,7 +78,7 @@ fn invalid(at: &'static str, detail: String) -> Error {
 /// Checks a beacon's value, and the signature that it was published with.
 pub(super) fn check_beacon_value(value: &str, signature: Option<&str>) -> Result<(), Error> {
     for text in [Some(value), signature].into_iter().flatten() {
-        check_text(text, MAX_BEACON_BYTES).map_err(|detail| invalid("beacon_value", detail))?;
+        check_line(text, MAX_BEACON_BYTES).map_err(|detail| invalid("beacon_value", detail))?;
     }
     Ok(())
 }
@@ -88,7 +88,7 @@ impl FairDrop {
         if self.terms.is_some() {
             return Err(Error::AlreadyOpened);
         }
-        check_text(&open.title, MAX_TITLE_BYTES).map_err(|detail| invalid("title", detail))?;
+        check_line(&open.title, MAX_TITLE_BYTES).map_err(|detail| invalid("title", detail))?;
         let win_probability: Probability = open
             .win_probability
             .parse()
@@ -133,7 +133,7 @@ fn check_beacon(open: &Open) -> Result<(), Error> {
         let detail = "can't be waited for where each entry is drawn as it comes".to_owned();
         return Err(invalid("beacon", detail));
     }
-    check_text(&beacon.source, MAX_SOURCE_BYTES)
+    check_line(&beacon.source, MAX_SOURCE_BYTES)
         .map_err(|detail| invalid("beacon.source", detail))?;
     if beacon.round == 0 {
         return Err(invalid("beacon.round", "must be 1 or more".to_owned()));

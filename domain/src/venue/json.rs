@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     seating::{MAX_LABEL_BYTES, Point},
-    text::check_text,
+    text::check_line,
     venue::{Error, decimal::hundredths},
 };
 
@@ -88,13 +88,7 @@ pub(super) fn label<'a>(
         Some(value) => return Err(invalid(place.field(key), wrong_type("a string", value))),
         None => return Err(invalid(place.field(key), "is missing".to_owned())),
     };
-    check_text(text, MAX_LABEL_BYTES).map_err(|detail| invalid(place.field(key), detail))?;
-    if text.chars().any(char::is_control) {
-        return Err(invalid(
-            place.field(key),
-            "must not have control characters".to_owned(),
-        ));
-    }
+    check_line(text, MAX_LABEL_BYTES).map_err(|detail| invalid(place.field(key), detail))?;
     Ok(text)
 }
 

@@ -19,7 +19,7 @@ use crate::{
     aggregate::{self, Aggregate, Services},
     ids::OrganizerId,
     seating::{MAX_LABEL_BYTES, Point, StandingArea, ZonePart},
-    text::check_text,
+    text::check_line,
     time::Timestamp,
 };
 
@@ -68,7 +68,7 @@ fn check_standing(standing: &[StandingArea], categories: &[String]) -> Result<u3
     let mut total = 0_u32;
     for (i, area) in standing.iter().enumerate() {
         for (field, text) in [("name", &area.name), ("category", &area.category)] {
-            check_text(text, MAX_LABEL_BYTES)
+            check_line(text, MAX_LABEL_BYTES)
                 .map_err(|detail| refuse(format!("standing[{i}].{field}"), detail))?;
         }
         if !names.insert(area.name.as_str()) {
@@ -107,7 +107,7 @@ impl Aggregate for Venue {
             standing,
         } = &**register;
         let organizer_id = *organizer_id;
-        check_text(name, MAX_NAME_BYTES).map_err(|detail| Error::Invalid {
+        check_line(name, MAX_NAME_BYTES).map_err(|detail| Error::Invalid {
             at: "name".to_owned(),
             detail,
             code: "invalid_field",

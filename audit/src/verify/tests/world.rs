@@ -435,10 +435,7 @@ impl World {
         let live = self.hold(4, &show, &["2-3"]).await;
         self.begin_payment(4, &show, &live).await;
         self.play_waiting_room().await;
-        // There is enough for both; then one is next to the end.
-        for stock in [3, 1] {
-            self.play_drop(stock).await;
-        }
+        self.play_drops().await;
         // A show that is cancelled, with a hold and a sale to be wound up.
         let cancelled = self.schedule().await;
         let sold = self.hold(1, &cancelled, &["1-1"]).await;
@@ -509,6 +506,12 @@ impl World {
         record(waiting_room::Command::Expire { passes }).await;
         let organizer_id = Uuid::from_u128(0).into();
         record(waiting_room::Command::Pause { organizer_id }).await;
+    }
+
+    /// There is enough for both who win; then one is next to the end.
+    async fn play_drops(&self) {
+        self.play_drop(3).await;
+        self.play_drop(1).await;
     }
 
     /// So many goods for two, who both draw a winning lot.

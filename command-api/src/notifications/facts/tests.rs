@@ -48,7 +48,7 @@ fn told(aggregate_type: &str, payload: &str) -> Vec<Fact> {
 #[test]
 fn every_kind_comes_of_some_event_and_names_decide() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../domain/fixtures");
-    let mut kinds = BTreeSet::new();
+    let (mut kinds, mut for_organizers) = (BTreeSet::new(), BTreeSet::new());
     for file in fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
         if path.to_string_lossy().contains(".expected.") {
@@ -58,11 +58,17 @@ fn every_kind_comes_of_some_event_and_names_decide() {
         for aggregate_type in ["show", "payment", "waiting_room", "drop", "customer"] {
             if let Ok(told) = facts(&recorded(aggregate_type, &payload)) {
                 kinds.extend(told.iter().map(|fact| fact.kind));
+                let with = told
+                    .iter()
+                    .filter(|fact| fact.organizer != Organizer::Nobody);
+                for_organizers.extend(with.map(|fact| fact.kind));
                 assert!(told.iter().all(|fact| fact.data.is_object()), "{path:?}");
             }
         }
     }
     assert_eq!(kinds, KINDS.into());
+    kinds.retain(|kind| kind.is_for_organizers());
+    assert_eq!(kinds, for_organizers);
 }
 
 #[test]

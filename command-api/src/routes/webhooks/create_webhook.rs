@@ -23,7 +23,7 @@ pub(crate) struct NewWebhook {
     /// An `https` URL that leads into the internet; at most 1,024 bytes.
     #[schema(example = "https://example.org/frontrow")]
     url: String,
-    /// What of, at least one.
+    /// What of, at least one; not `waiting_room.admitted` and `drop.result`, of which customers alone are told.
     events: Vec<Kind>,
 }
 
@@ -58,6 +58,10 @@ pub(crate) async fn create_webhook(
     let url = url.map_err(|error| invalid("url", error.to_string()))?;
     if wanted.events.is_empty() || wanted.events.len() > KINDS.len() {
         return Err(invalid("events", format!("1 to {} types", KINDS.len())));
+    }
+    if let Some(kind) = wanted.events.iter().find(|kind| !kind.is_for_organizers()) {
+        let detail = format!("customers alone are told of {kind}");
+        return Err(invalid("events", detail));
     }
     let mut events = wanted.events;
     events.sort_unstable();
