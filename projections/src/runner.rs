@@ -37,7 +37,7 @@ use crate::{
 const LOOK_AROUND: Duration = Duration::from_millis(250);
 /// Least time between the beginnings of two batches, unless plenty of events wait: each batch is a transaction on the primary and on its
 /// replicas, whether it holds one event or a thousand.
-const BATCH_EVERY: Duration = Duration::from_millis(10);
+const BATCH_EVERY: Duration = Duration::from_millis(3);
 /// Wait before the first repetition; doubled for each further one.
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 /// Longest wait before a repetition.
