@@ -13,6 +13,7 @@ use super::{
     Error, PAGE,
     reading::next_page,
     report::{At, Check, Findings},
+    tables::while_it_comes,
 };
 
 /// Events of one command, side by side.
@@ -115,17 +116,19 @@ impl Commands {
             self.end_run(run, findings);
         }
         let mut listed = Sum::default();
-        let mut after = None;
-        loop {
-            let page = self.log.list_commands(after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.command_id);
-            for command in &page {
-                let (first, last) = (command.first.0, command.last.0);
-                if first > self.seen.pruned && last <= head && cut != Some(command.command_id) {
-                    listed.add(&self.seen.keys, command.command_id, first, last);
+        let Seen { pruned, keys, .. } = &self.seen;
+        let mut page = self.log.list_commands(None, PAGE).await?;
+        while let Some(last) = page.last() {
+            let following = self.log.list_commands(Some(last.command_id), PAGE);
+            page = while_it_comes(following, || {
+                for command in &page {
+                    let (first, last) = (command.first.0, command.last.0);
+                    if first > *pruned && last <= head && cut != Some(command.command_id) {
+                        listed.add(keys, command.command_id, first, last);
+                    }
                 }
-            }
+            })
+            .await?;
         }
         if listed == self.seen.sum {
             return Ok(());

@@ -78,23 +78,24 @@ async fn heads(
     suspects: &mut Suspects,
     findings: &mut Findings,
 ) -> Result<(), Error> {
-    let mut after: Option<StreamId> = None;
     let mut seen = 0;
-    loop {
-        let page = log.list_stream_heads(after.as_ref(), PAGE).await?;
-        let Some((last, _)) = page.last() else { break };
-        after = Some(last.clone());
-        for (stream, head) in &page {
-            findings.checked(Check::Timers, 1);
-            let about = || vec![stream.to_string()];
-            match books.streams.check_head(stream, head) {
-                Some(detail) => suspects.add(Check::Sequences, stream.into(), detail, about()),
-                None => seen += 1,
+    let mut page = log.list_stream_heads(None, PAGE).await?;
+    while let Some((last, _)) = page.last() {
+        let following = log.list_stream_heads(Some(last), PAGE);
+        page = while_it_comes(following, || {
+            for (stream, head) in &page {
+                findings.checked(Check::Timers, 1);
+                let about = || vec![stream.to_string()];
+                match books.streams.check_head(stream, head) {
+                    Some(detail) => suspects.add(Check::Sequences, stream.into(), detail, about()),
+                    None => seen += 1,
+                }
+                if let Some(detail) = timer(books, stream, head) {
+                    suspects.add(Check::Timers, stream.into(), detail, about());
+                }
             }
-            if let Some(detail) = timer(books, stream, head) {
-                suspects.add(Check::Timers, stream.into(), detail, about());
-            }
-        }
+        })
+        .await?;
     }
     if seen < books.streams.len() && suspects.0.is_empty() {
         let detail = format!(
@@ -104,6 +105,13 @@ async fn heads(
         findings.add(Check::Sequences, At::Log, detail);
     }
     Ok(())
+}
+
+/// The page that was asked for, and `work` done on the one before it meanwhile: the log's thread and this one share the time.
+pub(super) async fn while_it_comes<T>(page: impl Future<Output = T>, work: impl FnOnce()) -> T {
+    // Whoever is asked first is asked before the work begins.
+    let (page, ()) = tokio::join!(biased; page, async { work() });
+    page
 }
 
 /// What is wrong with a stream's timer, if anything.
@@ -127,45 +135,37 @@ async fn claims(
     suspects: &mut Suspects,
     findings: &mut Findings,
 ) -> Result<(), Error> {
-    let mut after: Option<(String, String)> = None;
     let (mut reservations, mut payments) = (0, 0);
     let mut with_email: HashSet<Uuid> = HashSet::new();
-    loop {
-        let pair = after
-            .as_ref()
-            .map(|(namespace, key)| (namespace.as_str(), key.as_str()));
-        let page = log.list_claims(pair, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = Some((last.namespace.clone(), last.key.clone()));
-        for claim in &page {
-            findings.checked(Check::Claims, 1);
-            let holder = Uuid::try_parse(&claim.stream.aggregate_id).ok();
-            let subject = Uuid::try_parse(&claim.key).unwrap_or_default();
-            let is_right = match claim.namespace.as_str() {
-                RESERVATION => count(
-                    holds(claim, "show", books.shows.show_of(subject)),
-                    &mut reservations,
-                ),
-                LIVE_PAYMENT => count(
-                    holds(claim, "payment", books.payments.live(subject)),
-                    &mut payments,
-                ),
-                EMAIL => {
-                    holder.is_some_and(|id| books.customers.contains(&id) && with_email.insert(id))
+    let mut page = log.list_claims(None, PAGE).await?;
+    while let Some(last) = page.last() {
+        let following = log.list_claims(Some((&last.namespace, &last.key)), PAGE);
+        page = while_it_comes(following, || {
+            for claim in &page {
+                findings.checked(Check::Claims, 1);
+                let subject = Uuid::try_parse(&claim.key).unwrap_or_default();
+                let is_right = match claim.namespace.as_str() {
+                    RESERVATION => count(
+                        holds(claim, "show", books.shows.show_of(subject)),
+                        &mut reservations,
+                    ),
+                    LIVE_PAYMENT => count(
+                        holds(claim, "payment", books.payments.live(subject)),
+                        &mut payments,
+                    ),
+                    EMAIL => Uuid::try_parse(&claim.stream.aggregate_id)
+                        .is_ok_and(|id| books.customers.contains(&id) && with_email.insert(id)),
+                    _ => false,
+                };
+                if !is_right {
+                    let about = vec![claim.key.clone(), claim.stream.to_string()];
+                    let detail = format!("held by {}, but the events say otherwise", claim.stream);
+                    let at = key(&claim.namespace, &claim.key);
+                    suspects.add(Check::Claims, at, detail, about);
                 }
-                _ => false,
-            };
-            if !is_right {
-                let about = vec![claim.key.clone(), claim.stream.to_string()];
-                let detail = format!("held by {}, but the events say otherwise", claim.stream);
-                suspects.add(
-                    Check::Claims,
-                    key(&claim.namespace, &claim.key),
-                    detail,
-                    about,
-                );
             }
-        }
+        })
+        .await?;
     }
     // What is missing is named one by one, and only where something is.
     if reservations < books.shows.reservations().len() {
