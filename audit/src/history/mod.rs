@@ -185,6 +185,8 @@ pub async fn history(
     let last = items.last().map(|last| last.position).filter(|_| more);
     // What was refused right behind the last decision stands before the next page's first.
     let positions = after..last.unwrap_or(u64::MAX);
+    // Counted first: they are written meanwhile, and none may be counted that is not in the list.
+    let refusal_counts = refused::counts(sources.refusals, &about).await?;
     let (refusals, cut) = match subject {
         Subject::Customer(id) => {
             let actor = format!("customer:{id}");
@@ -197,7 +199,7 @@ pub async fn history(
         next_cursor: last.map(|last| last.to_string()),
         items,
         refusals,
-        refusal_counts: refused::counts(sources.refusals, &about).await?,
+        refusal_counts,
         truncated: truncated || cut,
     })
 }
