@@ -181,21 +181,11 @@ impl FairDrop {
 
     /// Those who are next have lost.
     pub(super) fn dismiss(&self, now: Timestamp) -> Result<Vec<Event>, Error> {
-        let organizer_id = self.terms()?.organizer_id;
-        match self.step(now) {
-            Step::Reveal | Step::Over => Ok(Vec::new()),
-            Step::Dismiss => Ok(vec![Event::StandbysDismissed {
-                organizer_id,
-                dismissed: self.next_in_order(super::DISMISS_BATCH).collect(),
-            }]),
-            step @ (Step::Wait { .. }
-            | Step::Close
-            | Step::Seal
-            | Step::Beacon
-            | Step::Draw
-            | Step::Settle
-            | Step::Release) => Err(super::not_yet(step)),
-        }
+        let event = |organizer_id| Event::StandbysDismissed {
+            organizer_id,
+            dismissed: self.next_in_order(super::DISMISS_BATCH).collect(),
+        };
+        self.in_turn((Step::Dismiss, &[Step::Reveal, Step::Over]), now, event)
     }
 
     fn next_in_order(&self, most: usize) -> impl Iterator<Item = Standby> {

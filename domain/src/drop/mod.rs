@@ -101,10 +101,6 @@ fn out_of_step(detail: &str) -> Error {
     }
 }
 
-fn not_yet(next: Step) -> Error {
-    out_of_step(&format!("the next is {next:?}"))
-}
-
 impl FairDrop {
     fn terms(&self) -> Result<&Terms, Error> {
         self.terms.as_ref().ok_or(Error::NotFound)
@@ -237,21 +233,25 @@ impl FairDrop {
     }
 
     fn reveal(&self, secret: &str, now: Timestamp) -> Result<Vec<Event>, Error> {
-        let terms = self.terms()?;
+        let event = |organizer_id| Event::SecretRevealed {
+            organizer_id,
+            secret: secret.to_owned(),
+        };
+        self.in_turn((Step::Reveal, &[Step::Over]), now, event)
+    }
+
+    /// The event of a step, where that is the next; nothing where one of the steps `behind` it is.
+    fn in_turn(
+        &self,
+        (step, behind): (Step, &[Step]),
+        now: Timestamp,
+        event: impl FnOnce(OrganizerId) -> Event,
+    ) -> Result<Vec<Event>, Error> {
+        let organizer_id = self.terms()?.organizer_id;
         match self.step(now) {
-            Step::Over => Ok(Vec::new()),
-            Step::Reveal => Ok(vec![Event::SecretRevealed {
-                organizer_id: terms.organizer_id,
-                secret: secret.to_owned(),
-            }]),
-            step @ (Step::Wait { .. }
-            | Step::Close
-            | Step::Seal
-            | Step::Beacon
-            | Step::Draw
-            | Step::Settle
-            | Step::Release
-            | Step::Dismiss) => Err(not_yet(step)),
+            next if next == step => Ok(vec![event(organizer_id)]),
+            next if behind.contains(&next) => Ok(Vec::new()),
+            next => Err(out_of_step(&format!("the next is {next:?}"))),
         }
     }
 }
