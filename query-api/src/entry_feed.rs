@@ -157,7 +157,7 @@ fn concerned(recorded: &RecordedEvent) -> Concerned {
         Event::StandbysDismissed { dismissed, .. } => {
             Concerned::These(dismissed.iter().map(|entry| entry.entry_id).collect())
         }
-        // Nothing about an entry changes any more.
+        // An older release lets nobody go: whoever was next to the end has lost now.
         Event::SecretRevealed { .. } => Concerned::All,
         Event::DropOpened { .. }
         | Event::EntriesRecorded { .. }

@@ -110,7 +110,8 @@ impl Drop {
     }
 
     fn is_being_settled(&self) -> bool {
-        self.count(State::Won) + self.count(State::Forfeited) > 0
+        let waits = |entry: &Entry| matches!(entry.state, State::Won | State::Forfeited);
+        self.entries.iter().any(waits)
     }
 
     fn wake_at(&self) -> Option<DateTime<Utc>> {
